@@ -1,0 +1,52 @@
+# What people type. `make` installs what the build needs, then builds build/mailhandler.
+#
+# CMake does the building; this file only knows the order of things. Every target works on a bare
+# Debian 12 with nothing but make, apt and a network.
+
+SHELL    := /bin/bash
+BUILD    ?= build
+JOBS     ?= $(shell nproc)
+SUDO     := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
+PACKAGES := g++ cmake ninja-build ccache pkg-config make \
+  libboost1.81-dev libboost-filesystem1.81-dev libssl-dev libtomlplusplus-dev libcli11-dev \
+  nlohmann-json3-dev libfmt-dev libexpected-dev libidn2-dev libunistring-dev libcrypt-dev zlib1g-dev
+TEST_PACKAGES := catch2 python3 openssl strace
+FUZZ_PACKAGES := clang libclang-rt-14-dev
+
+# need PACKAGES…: installs those that are missing, and says nothing when none is.
+need = @missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(1) 2>/dev/null \
+         | awk '$$1=="ii"{print $$2}' | sort -u | comm -13 - <(printf '%s\n' $(1) | sort -u)); \
+       if [ -n "$$missing" ]; then echo "installing: $$missing"; \
+         $(SUDO) apt-get update -qq && \
+         $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+.PHONY: all deps test-deps configure release test sanitize fuzz interop bench soak demo install clean
+
+all: deps
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DMAILHANDLER_TESTS=OFF >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target mailhandler
+
+deps:
+	$(call need,$(PACKAGES))
+
+test-deps: deps
+	$(call need,$(TEST_PACKAGES))
+
+release: deps
+	@cmake -S . -B $(BUILD)/release -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DMAILHANDLER_TESTS=OFF >/dev/null
+	@cmake --build $(BUILD)/release -j $(JOBS) --target mailhandler
+
+test: test-deps
+	@tests/support/phases.sh $(BUILD)
+
+sanitize: test-deps
+	@tests/support/phases.sh $(BUILD)/sanitize -DMAILHANDLER_SANITIZE=ON
+
+install: release
+	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD)/release --prefix $(or $(PREFIX),/usr/local)
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,134 @@
+// From TOML files to values: mailhandler.toml, domains/*.toml, fetch/*.toml.
+//
+// toml++ lives only in this room. Every problem is told as file:line:column, what was expected
+// and, for an unknown key, which known one is near. One file is read as a whole: all its problems
+// are reported, and a file with a problem yields no value.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "disk/interface.hpp"
+#include "route/directory.hpp"
+#include "route/route.hpp"
+
+namespace mailhandler::config {
+
+struct Problem {
+    std::string file;  // relative to the root, as shown to people
+    unsigned line = 0, column = 0;
+    std::string text;        // what is wrong and what was expected
+    bool error = true;       // false: a warning
+    std::string show() const;  // "domains/x.toml:3:1: error: …"
+};
+
+template <class T>
+struct Loaded {
+    std::optional<T> value;  // absent when a problem is an error
+    std::vector<Problem> problems;
+    bool ok() const { return value.has_value(); }
+};
+
+struct Endpoint {  // of [listen]: "address:port", "[::1]:25"
+    std::string address;
+    std::uint16_t port = 0;
+    unsigned line = 0;
+    bool operator==(const Endpoint&) const = default;
+};
+
+enum class TlsPolicy { verify, opportunistic, none };
+
+struct Outbound {
+    std::string smarthost;  // "" : the recipients' MX hosts
+    std::string login, password_command, password_file;
+    TlsPolicy tls = TlsPolicy::verify;
+    std::string resolver;
+    std::chrono::seconds retry_for{5 * 24 * 3600};
+};
+
+struct Server {
+    std::string hostname;
+    std::optional<mail::Address> postmaster;
+    unsigned postmaster_line = 0;
+    std::string state;  // [paths] state; "" : the root
+    struct Listen {
+        std::vector<Endpoint> smtp, submission, submissions, lmtp, pop3, pop3s, imap, imaps, metrics;
+    } listen;
+    struct Tls {
+        std::string certificate, key;  // as written: relative to the root
+    } tls;
+    struct Limits {
+        std::uint64_t message_size = 50ull << 20;
+        std::size_t recipients = 100;
+        std::size_t connections = 10000;
+    } limits;
+    struct Held {
+        std::optional<std::chrono::seconds> keep = std::chrono::hours(30 * 24);  // absent: forever
+        std::uint64_t size = 1ull << 30;
+    } held;
+    Outbound outbound;
+    bool pop3_uidl_dovecot = false;  // [pop3] uidl = "dovecot"
+    std::string node;                // [paths] node; "" : taken from the host's name
+};
+
+struct Fetch {
+    std::string name;  // of the file
+    enum class Protocol { pop3, pop3s, imap, imaps } protocol{};
+    std::string host;
+    std::uint16_t port = 0;
+    std::string login, password_command, password_file, token_command;
+    TlsPolicy tls = TlsPolicy::verify;
+    std::string ca_file;
+    std::optional<std::chrono::seconds> every;  // absent: only when `fetch` is run
+    bool idle = false;                          // every = "idle"
+    std::string domain;                         // canonical
+    std::vector<std::string> headers;
+    std::vector<std::string> trust;
+    std::string prefix;
+    std::optional<std::chrono::seconds> keep = std::chrono::seconds(0);  // absent: forever
+    enum class Unknown { bounce, bounce_all, hold, postmaster, drop } unknown{};
+    enum class Missing { hold, postmaster } missing{};
+    std::string deliver = "maildir";
+};
+
+// "50 MiB", "10 GiB", "1000", "2 GB" → octets; "30d", "5m", "90s", "12h" → seconds.
+Result<std::uint64_t> parse_size(std::string_view text);
+Result<std::chrono::seconds> parse_duration(std::string_view text);
+
+// Each reads `text` as the content of `file` (the name is only for messages).
+Loaded<Server> parse_server(std::string_view text, const std::string& file);
+Loaded<route::Domain> parse_domain(std::string_view text, const std::string& file,
+                                   const std::string& domain);
+Loaded<Fetch> parse_fetch(std::string_view text, const std::string& file, const std::string& name);
+
+// The same from disk. `root` is the directory that holds mailhandler.toml.
+Loaded<Server> load_server(disk::Disk& disk, const std::string& root);
+Loaded<route::Domain> load_domain(disk::Disk& disk, const std::string& root,
+                                  const std::string& domain);
+Loaded<Fetch> load_fetch(disk::Disk& disk, const std::string& root, const std::string& name);
+
+// Canonical names of the domains that have a file, sorted. File names that are not a domain name
+// become problems.
+struct Names {
+    std::vector<std::string> names;
+    std::vector<Problem> problems;
+};
+Names domain_names(disk::Disk& disk, const std::string& root);
+Names fetch_names(disk::Disk& disk, const std::string& root);
+
+// Every domain, or (with `only`) those that can speak for these names: the domain itself, its
+// parents, and what their aliases and forwards mention. A domain that cannot be loaded is in the
+// directory as unavailable, with its problems listed.
+struct LoadedDirectory {
+    route::Directory directory;
+    std::vector<Problem> problems;
+};
+LoadedDirectory load_directory(disk::Disk& disk, const std::string& root, const Server& server,
+                               const std::vector<std::string>* only = nullptr);
+
+}  // namespace mailhandler::config

@@ -1,0 +1,114 @@
+// The disk, small enough to fake. Everything that stores mail or configuration goes through
+// this, so that tests can run it on a disk that forgets what was not synced and that can be
+// cut, filled or broken at any single step.
+//
+// Paths are strings in the native encoding. Every call blocks; none is to be made on the
+// network thread but for configuration at start. All calls are safe from several threads; a
+// File belongs to one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace mailhandler::disk {
+
+// A file open for writing or reading. Destroyed = closed, without a sync.
+class File {
+  public:
+    virtual ~File() = default;
+    // Appends all of `parts`, in order.
+    virtual Result<> write(std::span<const std::string_view> parts) = 0;
+    // Reads up to `size` octets at `offset` into `into`; 0 is the end of the file.
+    virtual Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) = 0;
+    // Appends `length` octets of `source` from `offset`, by copy_file_range(2) where that works.
+    virtual Result<> append_from(File& source, std::uint64_t offset, std::uint64_t length) = 0;
+    // fdatasync(2): afterwards the content and the size survive a power cut.
+    virtual Result<> sync() = 0;
+    // Cuts the file to `size` octets (a torn last line of a log).
+    virtual Result<> truncate(std::uint64_t size) = 0;
+    virtual Result<std::uint64_t> size() = 0;
+
+    Result<> write(std::string_view text) { return write(std::span(&text, 1)); }
+};
+
+enum class Kind { file, directory, other };
+
+struct Entry {
+    std::string name;
+    Kind kind = Kind::file;
+};
+
+struct Status {
+    Kind kind = Kind::file;
+    std::uint64_t size = 0;
+    WallTime modified{};
+    std::uint64_t inode = 0;
+    unsigned mode = 0;  // permission bits
+};
+
+// An advisory lock on a file, held until destroyed. Crash-proof: the kernel lets go of it.
+class Lock {
+  public:
+    virtual ~Lock() = default;
+};
+
+class Disk {
+  public:
+    virtual ~Disk() = default;
+
+    // Makes a file that did not exist (O_EXCL); fails with EEXIST. Mode 0600 unless given.
+    virtual Result<std::unique_ptr<File>> create(const std::string& path, unsigned mode = 0600) = 0;
+    // Opens for appending, making the file when it is missing.
+    virtual Result<std::unique_ptr<File>> append(const std::string& path, unsigned mode = 0600) = 0;
+    virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
+
+    // rename(2): atomic, replaces; the two directories may differ but not the file system.
+    virtual Result<> rename(const std::string& from, const std::string& to) = 0;
+    virtual Result<> remove(const std::string& path) = 0;
+    // fsync(2) on a directory: afterwards its entries survive a power cut.
+    virtual Result<> sync_directory(const std::string& path) = 0;
+
+    // Makes one directory; succeeds quietly when it is there. The parent must exist.
+    virtual Result<> make_directory(const std::string& path, unsigned mode = 0700) = 0;
+    // The entries of a directory without "." and "..", in no order.
+    virtual Result<std::vector<Entry>> list(const std::string& path) = 0;
+    virtual Result<Status> status(const std::string& path) = 0;  // lstat(2): no link is followed
+
+    // flock(2) on the file, made when missing. `wait` false: fails at once with EWOULDBLOCK.
+    virtual Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) = 0;
+};
+
+// The machine's own disk.
+std::unique_ptr<Disk> system_disk();
+
+// --- what is built from those, the same on every disk -----------------------------------
+
+bool exists(Disk& disk, const std::string& path);
+
+// The whole file. Fails with EFBIG when it is larger than `limit` octets.
+Result<std::string> read_file(Disk& disk, const std::string& path,
+                              std::uint64_t limit = 1ull << 30);
+
+// Makes every missing directory of `path`, and syncs each parent that gained an entry.
+Result<> make_directories(Disk& disk, const std::string& path, unsigned mode = 0700);
+
+// Replaces `path` with `content` so that a crash leaves the old or the new, never a mixture:
+// a temporary file beside it, written, synced, renamed over it, and the directory synced.
+Result<> replace_file(Disk& disk, const std::string& path, std::string_view content,
+                      unsigned mode = 0600);
+
+// Removes a directory and all below it. Symbolic links are removed, never followed.
+Result<> remove_tree(Disk& disk, const std::string& path);
+
+// dirname(3) and the last component, without a copy of the file system's opinion.
+std::string parent_path(const std::string& path);
+std::string file_name(const std::string& path);
+
+}  // namespace mailhandler::disk

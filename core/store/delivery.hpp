@@ -1,0 +1,66 @@
+// Delivery that is durable before it is acknowledged: the one place where mail becomes visible.
+//
+//     write tmp/NAME … sync file     for every copy, on a bounded pool
+//     rename tmp/NAME → new/NAME     for every copy, once all files are synced
+//     sync new/                      each directory once
+//
+// An error before the last rename undoes what was renamed: all copies become visible or none. After
+// a crash between two renames some copies stay: the sender, who got no 250, sends again, and those
+// recipients see the message twice. That is the one duplicate that remains possible, and it is the
+// safe side of it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "disk/interface.hpp"
+#include "store/maildir.hpp"
+
+namespace mailhandler::store {
+
+// Directory syncs, shared: a caller whose renames are done waits for a sync that began after them.
+// Many commits into one directory cost one fsync. Safe from several threads.
+class DirectorySyncs;
+
+// One copy on its way into a maildir. Move-only; destroyed before commit() = nothing happened.
+class Delivery {
+  public:
+    Delivery(Delivery&&) noexcept;
+    Delivery& operator=(Delivery&&) noexcept;
+    ~Delivery();
+
+    // Writes MAILDIR/tmp/<name>: `parts` in order, then `spilled` whole where there is one, then
+    // `after`. Makes the maildir when it is missing. Not yet synced.
+    static Result<Delivery> write(disk::Disk& disk, const std::string& maildir,
+                                  const std::string& base_name,
+                                  std::span<const std::string_view> parts, disk::File* spilled,
+                                  std::string_view after);
+
+    const std::string& path() const;  // where it will be visible
+    std::uint64_t size() const;       // octets
+
+  private:
+    friend class Store;
+    struct State;
+    explicit Delivery(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+class Store {
+  public:
+    explicit Store(disk::Disk& disk);
+    ~Store();
+
+    // All or none, durable on success. Blocking; called on a disk-pool thread.
+    Result<> commit(std::vector<Delivery> deliveries);
+
+  private:
+    disk::Disk& disk_;
+    std::unique_ptr<DirectorySyncs> syncs_;
+};
+
+}  // namespace mailhandler::store

@@ -1,0 +1,61 @@
+// One maildir: names, listing, making, quota. Writing into it durably is store/delivery.
+//
+// A message's file name is
+//     <seconds>.M<microseconds>P<pid>Q<count>.<node>,S=<octets>,W=<octets>[:2,<flags>]
+// S is the file's size, W its size on the wire (RFC 1939's octets): equal, for we store CRLF. The
+// base name up to the first comma is unique for ever and is the POP3 UIDL: at most 70 octets.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "disk/interface.hpp"
+
+namespace mailhandler::store {
+
+// Makes unique base names. One per process; safe from several threads.
+class UniqueNames {
+  public:
+    UniqueNames(const Clock& clock, std::string node, unsigned pid);
+    // "1795411214.M123456P4711Q17.mx1": at most 70 octets whatever the node's name.
+    std::string next();
+
+  private:
+    const Clock& clock_;
+    std::string node_;
+    unsigned pid_;
+    std::atomic<std::uint64_t> count_{0};
+};
+
+struct MessageName {
+    std::string file;                   // the whole entry
+    std::string base;                   // up to the first comma or colon
+    std::optional<std::uint64_t> size;  // ,S=
+    std::optional<std::uint64_t> wire;  // ,W=
+    std::string flags;                  // after ":2,"
+    bool in_new = false;
+};
+
+// Takes a maildir entry apart; entries that begin with a dot are not messages (nothing).
+std::optional<MessageName> parse_message_name(std::string_view file);
+
+// cur/, new/ and tmp/ made and their entries synced; quietly where they are.
+Result<> make_maildir(disk::Disk& disk, const std::string& path);
+
+// The messages of new/ and cur/, oldest base name first. A missing maildir is an empty one.
+Result<std::vector<MessageName>> list_maildir(disk::Disk& disk, const std::string& path);
+
+// Octets and messages of a maildir with all its Maildir++ folders, by names alone; a name without
+// a size is asked of the disk. Symbolic links are not followed.
+struct Usage {
+    std::uint64_t octets = 0;
+    std::uint64_t messages = 0;
+};
+Result<Usage> measure(disk::Disk& disk, const std::string& path);
+
+}  // namespace mailhandler::store
