@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.hpp"
 
@@ -37,5 +39,13 @@ struct Event {
     std::string id;         // our id of the message
     std::string why;        // the reply, for refusals
 };
+
+// The event as one line of the journal, with its newline: {"time":…,"what":…, then every member
+// that is not empty under its own name}.
+std::string to_line(const Event& event);
+
+// The event of one line, newline or not. Nothing for a torn line or one of another version; keys
+// it does not know are ignored.
+std::optional<Event> from_line(std::string_view line);
 
 }  // namespace mailhandler::watch
