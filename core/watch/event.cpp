@@ -1,6 +1,8 @@
 #include "watch/event.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 namespace mailhandler::watch {
