@@ -25,17 +25,21 @@ class File {
     virtual ~File() = default;
     // Appends all of `parts`, in order.
     virtual Result<> write(std::span<const std::string_view> parts) = 0;
+    Result<> write(std::string_view text) { return write(std::span(&text, 1)); }
     // Reads up to `size` octets at `offset` into `into`; 0 is the end of the file.
     virtual Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) = 0;
     // Appends `length` octets of `source` from `offset`, by copy_file_range(2) where that works.
     virtual Result<> append_from(File& source, std::uint64_t offset, std::uint64_t length) = 0;
-    // fdatasync(2): afterwards the content and the size survive a power cut.
+    // Asks the kernel to begin writing what was appended, without waiting: of many files that
+    // are to be synced together, the first sync then carries the others. A hint; cannot fail.
+    virtual void start_sync() {}
+    // fdatasync(2): afterwards the content and the size survive a power cut. A file whose sync
+    // failed is given up: what the kernel had dropped by then is gone, so every later write and
+    // sync of it fails too and none is ever reported as done.
     virtual Result<> sync() = 0;
     // Cuts the file to `size` octets (a torn last line of a log).
     virtual Result<> truncate(std::uint64_t size) = 0;
     virtual Result<std::uint64_t> size() = 0;
-
-    Result<> write(std::string_view text) { return write(std::span(&text, 1)); }
 };
 
 enum class Kind { file, directory, other };
@@ -68,16 +72,22 @@ class Disk {
     // Opens for appending, making the file when it is missing.
     virtual Result<std::unique_ptr<File>> append(const std::string& path, unsigned mode = 0600) = 0;
     virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
+    // A file without a name in `directory`, for writing and reading: it is gone when it is closed
+    // and after a crash (O_TMPFILE where the file system has it).
+    virtual Result<std::unique_ptr<File>> scratch(const std::string& directory) = 0;
 
     // rename(2): atomic, replaces; the two directories may differ but not the file system.
     virtual Result<> rename(const std::string& from, const std::string& to) = 0;
+    // The same, but never over something that is there: EEXIST (renameat2(2), RENAME_NOREPLACE).
+    virtual Result<> rename_new(const std::string& from, const std::string& to) = 0;
+    // remove(3): a file, a link or an empty directory.
     virtual Result<> remove(const std::string& path) = 0;
     // fsync(2) on a directory: afterwards its entries survive a power cut.
     virtual Result<> sync_directory(const std::string& path) = 0;
 
     // Makes one directory; succeeds quietly when it is there. The parent must exist.
     virtual Result<> make_directory(const std::string& path, unsigned mode = 0700) = 0;
-    // The entries of a directory without "." and "..", in no order.
+    // The entries of a directory without "." and "..", in no order. Links are `other`.
     virtual Result<std::vector<Entry>> list(const std::string& path) = 0;
     virtual Result<Status> status(const std::string& path) = 0;  // lstat(2): no link is followed
 

@@ -1,0 +1,165 @@
+// The machine's own disk: POSIX calls, none more than the work needs.
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+
+#include "disk/descriptor.hpp"
+#include "disk/interface.hpp"
+#include "disk/system_file.hpp"
+
+namespace mailhandler::disk {
+
+namespace {
+
+class SystemLock final : public Lock {
+  public:
+    explicit SystemLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+  private:
+    Descriptor descriptor_;  // closing it lets go
+};
+
+Kind kind_of(mode_t mode) {
+    if (S_ISREG(mode)) return Kind::file;
+    return S_ISDIR(mode) ? Kind::directory : Kind::other;
+}
+
+Descriptor open_path(const std::string& path, int flags, unsigned mode = 0) {
+    return Descriptor(
+        uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+}
+
+class SystemDisk final : public Disk {
+  public:
+    Result<std::unique_ptr<File>> create(const std::string& path, unsigned mode) override {
+        return opened(path, O_RDWR | O_CREAT | O_EXCL, mode, "cannot create");
+    }
+    Result<std::unique_ptr<File>> append(const std::string& path, unsigned mode) override {
+        return opened(path, O_RDWR | O_CREAT | O_APPEND, mode, "cannot open");
+    }
+    Result<std::unique_ptr<File>> open(const std::string& path) override {
+        return opened(path, O_RDONLY, 0, "cannot open");
+    }
+    Result<std::unique_ptr<File>> scratch(const std::string& directory) override;
+
+    Result<> rename(const std::string& from, const std::string& to) override {
+        return done(::rename(from.c_str(), to.c_str()), to, "cannot rename to it");
+    }
+    Result<> rename_new(const std::string& from, const std::string& to) override;
+    Result<> remove(const std::string& path) override {
+        return done(::remove(path.c_str()), path, "cannot remove");
+    }
+    Result<> sync_directory(const std::string& path) override;
+
+    Result<> make_directory(const std::string& path, unsigned mode) override {
+        if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
+        return fail_errno(path, "cannot make directory", errno);
+    }
+    Result<std::vector<Entry>> list(const std::string& path) override;
+    Result<Status> status(const std::string& path) override;
+    Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) override;
+
+  private:
+    static Result<> done(int result, const std::string& path, std::string_view doing) {
+        if (result == 0) return {};
+        return fail_errno(path, doing, errno);
+    }
+    static Result<std::unique_ptr<File>> opened(const std::string& path, int flags, unsigned mode,
+                                                std::string_view doing) {
+        Descriptor descriptor = open_path(path, flags, mode);
+        if (!descriptor) return fail_errno(path, doing, errno);
+        return std::make_unique<SystemFile>(std::move(descriptor), path);
+    }
+
+    std::atomic<std::uint64_t> scratch_count_{0};
+};
+
+Result<std::unique_ptr<File>> SystemDisk::scratch(const std::string& directory) {
+    if (Descriptor unnamed = open_path(directory, O_RDWR | O_TMPFILE, 0600)) {
+        return std::make_unique<SystemFile>(std::move(unnamed), directory);
+    }
+    if (errno != EOPNOTSUPP && errno != EISDIR) {
+        return fail_errno(directory, "cannot create a file in", errno);
+    }
+    // A file system without O_TMPFILE. A crash between the two calls leaves the name; whoever
+    // owns the directory removes what is old there at start.
+    const std::string path = fmt::format("{}/scratch.{}.{}", directory, ::getpid(),
+                                         scratch_count_.fetch_add(1));
+    auto file = create(path, 0600);
+    if (file) ::unlink(path.c_str());
+    return file;
+}
+
+Result<> SystemDisk::rename_new(const std::string& from, const std::string& to) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+        return {};
+    }
+    if (errno != EINVAL && errno != ENOSYS) return fail_errno(to, "cannot rename to it", errno);
+    // A file system that cannot: looked at first. Names are made to be unique; this only
+    // keeps a clock that was set back from replacing mail.
+    struct stat there;
+    if (::lstat(to.c_str(), &there) == 0) return fail_errno(to, "cannot rename to it", EEXIST);
+    return rename(from, to);
+}
+
+Result<> SystemDisk::sync_directory(const std::string& path) {
+    Descriptor directory = open_path(path, O_RDONLY | O_DIRECTORY);
+    if (!directory) return fail_errno(path, "cannot open", errno);
+    return done(uninterrupted([&] { return ::fsync(directory.number()); }), path, "cannot sync");
+}
+
+Result<std::vector<Entry>> SystemDisk::list(const std::string& path) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
+    if (!directory) return fail_errno(path, "cannot open", errno);
+    std::vector<Entry> entries;
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(directory.get());
+        if (!entry && errno == EINTR) continue;
+        if (!entry && errno != 0) return fail_errno(path, "cannot read", errno);
+        if (!entry) return entries;
+        std::string name = entry->d_name;
+        if (name == "." || name == "..") continue;
+        Kind kind = entry->d_type == DT_REG   ? Kind::file
+                    : entry->d_type == DT_DIR ? Kind::directory
+                                              : Kind::other;
+        struct stat status;
+        if (entry->d_type == DT_UNKNOWN &&
+            ::fstatat(::dirfd(directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+            kind = kind_of(status.st_mode);
+        }
+        entries.push_back({std::move(name), kind});
+    }
+}
+
+Result<Status> SystemDisk::status(const std::string& path) {
+    struct stat status;
+    if (::lstat(path.c_str(), &status) != 0) return fail_errno(path, "cannot stat", errno);
+    const auto modified = std::chrono::seconds(status.st_mtim.tv_sec) +
+                          std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+    return Status{kind_of(status.st_mode), static_cast<std::uint64_t>(status.st_size),
+                  WallTime(std::chrono::duration_cast<WallTime::duration>(modified)),
+                  static_cast<std::uint64_t>(status.st_ino), status.st_mode & 07777u};
+}
+
+Result<std::unique_ptr<Lock>> SystemDisk::lock(const std::string& path, bool wait) {
+    Descriptor descriptor = open_path(path, O_RDWR | O_CREAT, 0600);
+    if (!descriptor) return fail_errno(path, "cannot open", errno);
+    const int how = LOCK_EX | (wait ? 0 : LOCK_NB);
+    if (uninterrupted([&] { return ::flock(descriptor.number(), how); }) != 0) {
+        return fail_errno(path, "cannot lock", errno);
+    }
+    return std::make_unique<SystemLock>(std::move(descriptor));
+}
+
+}  // namespace
+
+std::unique_ptr<Disk> system_disk() { return std::make_unique<SystemDisk>(); }
+
+}  // namespace mailhandler::disk
