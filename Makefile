@@ -14,6 +14,7 @@ PACKAGES := g++ cmake ninja-build ccache pkg-config make \
   libboost1.81-dev libboost-filesystem1.81-dev libssl-dev libtomlplusplus-dev libcli11-dev \
   nlohmann-json3-dev libfmt-dev libexpected-dev libidn2-dev libunistring-dev libcrypt-dev zlib1g-dev
 TEST_PACKAGES := catch2 python3 openssl strace
+PEER_PACKAGES := python3 iproute2 procps util-linux zstd swaks
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 
 # need PACKAGES…: installs those that are missing, and says nothing when none is.
@@ -44,6 +45,18 @@ test: test-deps
 
 sanitize: test-deps
 	@tests/support/phases.sh $(BUILD)/sanitize -DMAILHANDLER_SANITIZE=ON
+
+# Both need root: they run other people's servers in namespaces of their own. BENCH and INTEROP
+# are handed to the scripts.
+bench: release
+	$(call need,$(PEER_PACKAGES))
+	@python3 tests/bench/run.py $(BENCH)
+
+interop: all
+	$(call need,$(PEER_PACKAGES))
+	@failed=; for script in tests/interop/run_*.py; do \
+	  MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 $$script $(INTEROP) || failed="$$failed $$script"; done; \
+	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
 install: release
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD)/release --prefix $(or $(PREFIX),/usr/local)
