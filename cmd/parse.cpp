@@ -129,6 +129,10 @@ Parsed parse(const std::vector<std::string>& words) {
     }
     try {
         top.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    } catch (const CLI::ArgumentMismatch& error) {
+        // "--root: 1 required TEXT missing", "--text: Expected 1 …": its first word is the option's name.
+        const std::string text = error.what();
+        parsed.error = fmt::format("{} takes one value", text.substr(0, text.find(':')));
     } catch (const CLI::ParseError& error) {
         parsed.error = error.what();
     }
