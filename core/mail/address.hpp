@@ -1,7 +1,11 @@
 // An e-mail address as a value: the spelling somebody gave, beside the form it is compared by.
 //
 // Used by everybody: SMTP parses paths into it, configuration keys are checked by it, route()
-// looks its key up. Pure.
+// looks its key up. Pure. A name of plain ASCII never reaches libidn2 or libunistring.
+//
+// It is lenient in three places where strictness would lose real mail: dots may stand anywhere in
+// an unquoted local part (a..b@docomo.example), `_` may stand in a domain, and a domain may end in
+// a dot.
 #pragma once
 
 #include <compare>
@@ -13,14 +17,17 @@
 namespace mailhandler::mail {
 
 // The canonical form of a domain name: A-labels, lower case, no trailing dot. U-labels are
-// converted by IDNA2008 with UTS #46 mapping (RFC 5891). An address literal keeps its brackets.
-// Errors: permanent, saying what is wrong with the name (empty or long label, bad character).
+// converted by IDNA2008 with UTS #46 mapping (RFC 5891); what is spelt as an A-label already is
+// taken as it is. An address literal keeps its brackets ("[192.0.2.1]", "[IPv6:2001:db8::1]").
+// Errors: permanent, saying what is wrong with the name (empty label, label over 63 octets, name
+// over 255, bad character, malformed UTF-8).
 Result<std::string> canonical_domain(std::string_view name);
 
 // The canonical form of a local part already unquoted: NFC, simple case folding. Two local parts
-// with one key are one address here (Anne@, anne@), as every operator expects.
-// Errors: permanent, for malformed UTF-8, control characters or more than 64 octets of key … the
-// limit of RFC 5321 section 4.5.3.1.1 counts the spelling as given.
+// with one key are one address here (Anne@, anne@), as every operator expects. Dotless and dotted
+// Turkish i are letters of their own.
+// Errors: permanent, for an empty one, malformed UTF-8, control characters or more than 64 octets
+// (RFC 5321 section 4.5.3.1.1).
 Result<std::string> canonical_local(std::string_view local);
 
 class Address {
@@ -29,11 +36,16 @@ class Address {
 
     // Parses Mailbox of RFC 5321 section 4.1.2, with the UTF-8 of RFC 6531: `local@domain`,
     // `"quoted local"@domain`, `local@[literal]`. No comments, no display name, no angle brackets.
-    // Errors: permanent, with the reason in words a peer or a person understands.
+    // Errors: permanent, with the reason in words a peer or a person understands; `where` is empty
+    // and `cause` holds nothing of the text, so it can be said in a reply.
     static Result<Address> parse(std::string_view text);
 
     // The same, and the bare `postmaster` of RFC 5321 section 4.5.1 (its domain is then empty).
     static Result<Address> parse_recipient(std::string_view text);
+
+    // The same as parse(), for a reverse-path: a local part up to 512 octets is taken. VERP and SRS
+    // senders pass 64 every day, and RFC 5321 section 4.5.3.1 asks for no limits where possible.
+    static Result<Address> parse_sender(std::string_view text);
 
     const std::string& given() const { return given_; }    // octet for octet as it came
     const std::string& local() const { return local_; }    // unquoted, otherwise as given
@@ -42,8 +54,16 @@ class Address {
     // `local_key@domain`, or the bare local key: equal keys are the same address.
     std::string key() const { return domain_.empty() ? local_key_ : local_key_ + '@' + domain_; }
 
-    // True where a peer must offer SMTPUTF8 to be told this address (RFC 6531).
+    // True where a peer must offer SMTPUTF8 to be told this address (RFC 6531). A domain alone
+    // never needs it: it can be told as A-labels, as wire() does.
     bool needs_smtputf8() const;
+    // The address as it is best told to another host: quoted where it must be, A-labels.
+    std::string wire() const;
+
+    // anne+news@x → anne@x: everything from the first `+` goes. Without a tag (no `+`, or nothing
+    // before it) the address itself.
+    bool has_tag() const;
+    Address without_tag() const;
 
     bool operator==(const Address& other) const {
         return local_key_ == other.local_key_ && domain_ == other.domain_;
@@ -51,6 +71,8 @@ class Address {
     std::strong_ordering operator<=>(const Address& other) const;
 
   private:
+    static Result<Address> parse_limited(std::string_view text, std::size_t limit);
+
     std::string given_, local_, local_key_, domain_;
 };
 

@@ -109,18 +109,27 @@ class Directory {
     using Domains = std::map<std::string, std::shared_ptr<const Domain>, std::less<>>;
 
     Directory() : domains_(std::make_shared<const Domains>()) {}
+    // `hostname` says which domain a bare `postmaster` belongs to.
     explicit Directory(Domains domains, std::optional<mail::Address> postmaster = {},
-                       unsigned postmaster_line = 0);
+                       unsigned postmaster_line = 0, std::string hostname = {});
 
     // The domain of exactly this canonical name, or null.
     std::shared_ptr<const Domain> find(std::string_view name) const;
     // The domain that speaks for `name`: itself, else the nearest parent with `subdomains`. A
-    // nearer parent that does not speak for its subdomains does not hide a farther one that does.
+    // nearer parent that does not speak for its subdomains does not hide a farther one that does. A
+    // parent that is unavailable might speak for `name`, nobody knows: it is returned (and mail
+    // there is deferred). An address literal has no parents.
     std::shared_ptr<const Domain> speaks_for(std::string_view name) const;
+    // The parent that would speak for `name` if `name` had no file of its own.
+    std::shared_ptr<const Domain> parent_for(std::string_view name) const;
+    // Where a bare postmaster is at home: the nearest of hostname and its parents that has a file;
+    // else the first domain there is; null in an empty directory.
+    std::shared_ptr<const Domain> home() const;
 
     const Domains& domains() const { return *domains_; }
     const std::optional<mail::Address>& postmaster() const { return postmaster_; }
     unsigned postmaster_line() const { return postmaster_line_; }  // in mailhandler.toml
+    const std::string& hostname() const { return hostname_; }
 
     // A copy with one domain replaced, or removed when `domain` is null.
     Directory with(const std::string& name, std::shared_ptr<const Domain> domain) const;
@@ -129,6 +138,7 @@ class Directory {
     std::shared_ptr<const Domains> domains_;
     std::optional<mail::Address> postmaster_;
     unsigned postmaster_line_ = 0;
+    std::string hostname_;
 };
 
 }  // namespace mailhandler::route
