@@ -22,8 +22,6 @@
 
 namespace mailhandler::store {
 
-// Directory syncs, shared: a caller whose renames are done waits for a sync that began after them.
-// Many commits into one directory cost one fsync. Safe from several threads.
 class DirectorySyncs;
 
 // One copy on its way into a maildir. Move-only; destroyed before commit() = nothing happened.
@@ -34,13 +32,14 @@ class Delivery {
     ~Delivery();
 
     // Writes MAILDIR/tmp/<name>: `parts` in order, then `spilled` whole where there is one, then
-    // `after`. Makes the maildir when it is missing. Not yet synced.
+    // `after`. Makes the maildir when it is missing. Not yet synced. `disk` outlives the Delivery.
     static Result<Delivery> write(disk::Disk& disk, const std::string& maildir,
                                   const std::string& base_name,
                                   std::span<const std::string_view> parts, disk::File* spilled,
                                   std::string_view after);
 
-    const std::string& path() const;  // where it will be visible
+    const std::string& path() const;     // where it will be visible
+    const std::string& maildir() const;  // for Quotas::delivered()
     std::uint64_t size() const;       // octets
 
   private:
@@ -55,7 +54,8 @@ class Store {
     explicit Store(disk::Disk& disk);
     ~Store();
 
-    // All or none, durable on success. Blocking; called on a disk-pool thread.
+    // All or none, durable on success. Blocking; safe from several threads, whose commits into one
+    // directory share its syncs. Every fault is temporary: the message may be sent again.
     Result<> commit(std::vector<Delivery> deliveries);
 
   private:

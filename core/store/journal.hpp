@@ -2,10 +2,12 @@
 // lines and not synced (a power cut may cost its last seconds, never a message).
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -23,17 +25,20 @@ class Journal {
     Result<> append(std::string_view lines);
 
   private:
+    Result<> open(std::chrono::sys_days day);
+
     disk::Disk& disk_;
     const Layout layout_;
     std::string node_;
     const Clock& clock_;
     std::mutex mutex_;
-    std::string day_;
+    std::chrono::sys_days day_{};
     std::unique_ptr<disk::File> file_;
 };
 
-// Every line of every day from `since` on, in order, of all nodes. A line that is torn or not UTF-8 is
-// skipped and counted. `take` returns false to stop.
+// Every line of every day from `since_day` ("2026-11-23") on: day by day, within a day node by node,
+// within a node in order. Returns how many lines were skipped, being torn or not UTF-8. `take` gets a
+// line without its newline and returns false to stop. No journal: no lines.
 Result<std::size_t> read_journal(disk::Disk& disk, const Layout& layout, const std::string& since_day,
                                  const std::function<bool(std::string_view line)>& take);
 
