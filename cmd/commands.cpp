@@ -1,12 +1,52 @@
 #include "commands.hpp"
 
-#include <cstdio>
+#include <algorithm>
 
 namespace mailhandler::cmd {
 
-int main(int, char**) {
-    std::puts("mailhandler " MAILHANDLER_VERSION);
-    return 0;
+// Each is in the file of its name.
+Command help();
+Command version_command();  // version.cpp
+
+const std::vector<std::string_view>& groups() {
+    static const std::vector<std::string_view> groups{
+        "Start",
+        "Domains and their default mail handler",
+        "Mailboxes and aliases",
+        "Bouncers",
+        "Look",
+        "Collect mail (the office)",
+        "Mail under way",
+        "Learn",
+    };
+    return groups;
+}
+
+const std::vector<Command>& commands() {
+    static const std::vector<Command> table{
+        help(), version_command(),
+    };
+    return table;
+}
+
+const Command* find_command(std::string_view name) {
+    const auto& table = commands();
+    const auto at = std::find_if(table.begin(), table.end(),
+                                 [&](const Command& command) { return command.name == name; });
+    return at == table.end() ? nullptr : &*at;
+}
+
+const std::vector<Option>& global_options() {
+    static const std::vector<Option> options{
+        {"--root", "DIR",
+         "the root: where configuration and mail lie (else $MAILHANDLER_ROOT, else "
+         "/etc/mailhandler)",
+         Completes::directory},
+        {"--json", "", "print data as JSON"},
+        {"--help", "", "explain the command"},
+        {"--version", "", "print the version"},
+    };
+    return options;
 }
 
 }  // namespace mailhandler::cmd

@@ -12,9 +12,13 @@ namespace mailhandler::store {
 
 // A name as one directory entry: everything outside a-z0-9._+- and a leading dot becomes %HH (upper
 // case hexadecimal). Injective. A name that would pass 255 octets cannot become one: the caller
-// refuses it (such local parts cannot be configured).
+// refuses it (such local parts cannot be configured). The empty name becomes "%".
 std::string encode_name(std::string_view name);
+// The name again. Errors: permanent, for what encode_name() never gives.
 Result<std::string> decode_name(std::string_view encoded);
+
+// A mailbox's own directory entry: its encoded local part, or "@default".
+std::string mailbox_entry(const route::MailboxName& name);
 
 class Layout {
   public:
@@ -38,11 +42,13 @@ class Layout {
 
     std::string queue_dir() const;
     std::string held_dir() const;
+    std::string journals_dir() const;                        // …/journal: one directory per node
     std::string journal_dir(const std::string& node) const;
     std::string journal_file(const std::string& node, WallTime day) const;
     std::string state_dir() const;
     std::string removed_dir() const;                         // …/state/removed
     std::string spill_dir() const;                           // …/state/spill: large messages under way
+    std::string ledger_dir() const;                          // …/state/ledger: one file per account
     std::string serve_lock() const;                          // …/state/serve.lock
 
   private:

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -21,7 +22,8 @@ namespace mailhandler::store {
 // Makes unique base names. One per process; safe from several threads.
 class UniqueNames {
   public:
-    UniqueNames(const Clock& clock, std::string node, unsigned pid);
+    // `node` is made fit by node_id().
+    UniqueNames(const Clock& clock, std::string_view node, unsigned pid);
     // "1795411214.M123456P4711Q17.mx1": at most 70 octets whatever the node's name.
     std::string next();
 
@@ -44,10 +46,12 @@ struct MessageName {
 // Takes a maildir entry apart; entries that begin with a dot are not messages (nothing).
 std::optional<MessageName> parse_message_name(std::string_view file);
 
-// cur/, new/ and tmp/ made and their entries synced; quietly where they are.
+// cur/, new/ and tmp/ made and, but for tmp/, their entries synced with those of the directories
+// above; quietly where they are. Where tmp/ is there, all of that was done.
 Result<> make_maildir(disk::Disk& disk, const std::string& path);
 
-// The messages of new/ and cur/, oldest base name first. A missing maildir is an empty one.
+// The messages of new/ and cur/, oldest base name first, each once. Only regular files are
+// messages. A missing maildir is an empty one.
 Result<std::vector<MessageName>> list_maildir(disk::Disk& disk, const std::string& path);
 
 // Octets and messages of a maildir with all its Maildir++ folders, by names alone; a name without
@@ -57,5 +61,10 @@ struct Usage {
     std::uint64_t messages = 0;
 };
 Result<Usage> measure(disk::Disk& disk, const std::string& path);
+
+// The parts of it, for who remembers them: new/ and cur/ of the maildir and of every folder, and the
+// usage of one such directory. What is missing is empty.
+Result<std::vector<std::string>> message_directories(disk::Disk& disk, const std::string& path);
+Result<Usage> measure_directory(disk::Disk& disk, const std::string& path);
 
 }  // namespace mailhandler::store

@@ -1,0 +1,192 @@
+#include "store/maildir.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <numeric>
+
+#include "store/node.hpp"
+
+namespace mailhandler::store {
+
+namespace {
+
+// The number after `tag` (",S="), which stands between the base name and the flags.
+std::optional<std::uint64_t> number_after(std::string_view fields, std::string_view tag) {
+    const auto at = fields.find(tag);
+    if (at == std::string_view::npos) return {};
+    const std::string_view rest = fields.substr(at + tag.size());
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    if (error != std::errc() || end == rest.data()) return {};
+    if (end != rest.data() + rest.size() && *end != ',') return {};
+    return number;
+}
+
+std::string_view without_flags(std::string_view file) { return file.substr(0, file.find(':')); }
+
+// The decimal digits that a base name begins with, without leading zeros: the delivery's seconds.
+std::string_view leading_number(std::string_view base) {
+    base = base.substr(std::min(base.find_first_not_of('0'), base.size()));
+    return base.substr(0, std::min(base.find_first_not_of("0123456789"), base.size()));
+}
+
+bool older(const MessageName& one, const MessageName& other) {
+    const auto first = leading_number(one.base), second = leading_number(other.base);
+    if (first.size() != second.size()) return first.size() < second.size();
+    if (const int order = first.compare(second); order != 0) return order < 0;
+    return one.base < other.base;
+}
+
+// Adds the messages of one directory, new/ or cur/.
+Result<> add_entries(disk::Disk& disk, const std::string& path, bool in_new,
+                     std::vector<MessageName>& into) {
+    auto entries = disk.list(path);
+    if (!entries) {
+        if (entries.error().error == ENOENT) return {};
+        return tl::unexpected(entries.error());
+    }
+    into.reserve(into.size() + entries->size());
+    for (const disk::Entry& entry : *entries) {
+        if (entry.kind != disk::Kind::file) continue;
+        auto name = parse_message_name(entry.name);
+        if (!name) continue;
+        name->in_new = in_new;
+        into.push_back(std::move(*name));
+    }
+    return {};
+}
+
+// Sorts by moving each message once: its three strings cost more than its place.
+std::vector<MessageName> oldest_first(std::vector<MessageName> messages) {
+    std::vector<std::uint32_t> order(messages.size());
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(),
+              [&](auto one, auto other) { return older(messages[one], messages[other]); });
+    std::vector<MessageName> sorted;
+    sorted.reserve(messages.size());
+    for (const auto each : order) sorted.push_back(std::move(messages[each]));
+    return sorted;
+}
+
+}  // namespace
+
+UniqueNames::UniqueNames(const Clock& clock, std::string_view node, unsigned pid)
+    : clock_(clock), node_(node_id(node)), pid_(pid) {}
+
+std::string UniqueNames::next() {
+    using namespace std::chrono;
+    const auto since = duration_cast<microseconds>(clock_.wall().time_since_epoch()).count();
+    return fmt::format("{}.M{:06}P{}Q{}.{}", since / 1'000'000, since % 1'000'000, pid_,
+                       count_.fetch_add(1, std::memory_order_relaxed) % 1'000'000'000, node_);
+}
+
+std::optional<MessageName> parse_message_name(std::string_view file) {
+    if (file.empty() || file.front() == '.') return {};
+    MessageName name;
+    name.file = file;
+    const auto colon = file.find(':');
+    const std::string_view body = without_flags(file);
+    name.base = body.substr(0, body.find(','));
+    if (name.base.empty()) return {};
+    name.size = number_after(body, ",S=");
+    name.wire = number_after(body, ",W=");
+    if (colon != std::string_view::npos && file.substr(colon).starts_with(":2,")) {
+        name.flags = file.substr(colon + 3);
+    }
+    return name;
+}
+
+Result<> make_maildir(disk::Disk& disk, const std::string& path) {
+    // tmp/ comes last, after everything else is synced: whoever can write into tmp/ can rely on
+    // new/ being there after a power cut. Its own entry may be lost; the next delivery makes it.
+    const std::string domain = disk::parent_path(path);
+    if (auto made = disk::make_directories(disk, path); !made) return made;
+    for (const char* name : {"/new", "/cur"}) {
+        if (auto made = disk.make_directory(path + name); !made) return made;
+    }
+    // Also those that were there already: another process may have been killed before its sync.
+    for (const std::string& each : {path, domain, disk::parent_path(domain)}) {
+        if (auto synced = disk.sync_directory(each); !synced) return synced;
+    }
+    return disk.make_directory(path + "/tmp");
+}
+
+Result<std::vector<MessageName>> list_maildir(disk::Disk& disk, const std::string& path) {
+    std::vector<MessageName> messages;
+    // new/ before cur/: a message that moves on meanwhile is seen twice rather than not at all.
+    for (const bool in_new : {true, false}) {
+        auto added = add_entries(disk, path + (in_new ? "/new" : "/cur"), in_new, messages);
+        if (!added) return tl::unexpected(added.error());
+    }
+    auto sorted = oldest_first(std::move(messages));
+    // Seen twice: the later sighting, in cur/, is where it is now.
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < sorted.size(); ++at) {
+        if (kept > 0 && sorted[kept - 1].base == sorted[at].base &&
+            sorted[kept - 1].in_new != sorted[at].in_new) {
+            if (sorted[kept - 1].in_new) sorted[kept - 1] = std::move(sorted[at]);
+        } else {
+            if (kept != at) sorted[kept] = std::move(sorted[at]);
+            ++kept;
+        }
+    }
+    sorted.resize(kept);
+    return sorted;
+}
+
+Result<Usage> measure_directory(disk::Disk& disk, const std::string& path) {
+    const auto entries = disk.list(path);
+    Usage usage;
+    if (!entries) {
+        if (entries.error().error == ENOENT) return usage;
+        return tl::unexpected(entries.error());
+    }
+    for (const disk::Entry& entry : *entries) {
+        if (entry.kind != disk::Kind::file || entry.name.starts_with('.')) continue;
+        auto size = number_after(without_flags(entry.name), ",S=");
+        if (!size) {
+            const auto status = disk.status(path + '/' + entry.name);
+            if (!status && status.error().error == ENOENT) continue;  // moved on meanwhile
+            if (!status) return tl::unexpected(status.error());
+            size = status->size;
+        }
+        usage.octets += *size;
+        ++usage.messages;
+    }
+    return usage;
+}
+
+Result<std::vector<std::string>> message_directories(disk::Disk& disk, const std::string& path) {
+    std::vector<std::string> directories = {path + "/new", path + "/cur"};
+    const auto entries = disk.list(path);
+    if (!entries) {
+        if (entries.error().error == ENOENT) return std::vector<std::string>();
+        return tl::unexpected(entries.error());
+    }
+    for (const disk::Entry& entry : *entries) {
+        if (entry.kind != disk::Kind::directory || !entry.name.starts_with('.')) continue;
+        directories.push_back(path + '/' + entry.name + "/new");
+        directories.push_back(path + '/' + entry.name + "/cur");
+    }
+    return directories;
+}
+
+Result<Usage> measure(disk::Disk& disk, const std::string& path) {
+    const auto directories = message_directories(disk, path);
+    if (!directories) return tl::unexpected(directories.error());
+    Usage whole;
+    for (const std::string& directory : *directories) {
+        const auto status = disk.status(directory);
+        if (!status || status->kind != disk::Kind::directory) continue;  // a link, or not there
+        const auto usage = measure_directory(disk, directory);
+        if (!usage) return usage;
+        whole.octets += usage->octets;
+        whole.messages += usage->messages;
+    }
+    return whole;
+}
+
+}  // namespace mailhandler::store

@@ -1,0 +1,89 @@
+"""What Tab offers, in each shell that is installed: the scripts in completions/ ask the program."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("MAILHANDLER", TREE / "build" / "mailhandler")).resolve()
+
+
+class Completion(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory(prefix="completion.")
+        self.addCleanup(place.cleanup)
+        self.root = pathlib.Path(place.name)
+        self.environment = {**os.environ, "MAILHANDLER_ROOT": str(self.root), "HOME": str(self.root),
+                            "PATH": f"{BINARY.parent}:{os.environ['PATH']}"}
+
+    def run_in(self, *command):
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=30)
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def asked(self, *words):
+        """The program's own answer: candidates without their explanations."""
+        return [line.split("\t")[0] for line in self.run_in(str(BINARY), "__complete", *words).splitlines()]
+
+    def in_bash(self, line):
+        """What bash would put on the line, the word split as readline splits it."""
+        word = line.split(" ")[-1]
+        for at, c in enumerate(word):
+            if c in "=:@":
+                word_cut = word[at:] if c == "@" else word[at + 1:]
+        cut = word_cut if any(c in "=:@" for c in word) else word
+        script = f"""
+            source {TREE}/completions/mailhandler.bash
+            COMP_LINE=$1 COMP_POINT=${{#1}} COMP_WORDS=(x "$2") COMP_CWORD=1
+            _mailhandler
+            printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+        pieces = [piece for piece in self.run_in("bash", "-c", script, "bash", line, cut).split("\n") if piece]
+        before = word[:len(word) - len(cut)]
+        return [before + piece for piece in pieces]
+
+    def in_fish(self, line):
+        script = f"source {TREE}/completions/mailhandler.fish; complete -C '{line}'"
+        return [offer.split("\t")[0] for offer in self.run_in("fish", "-c", script).splitlines()]
+
+    def test_commands(self):
+        names = self.run_in(str(BINARY), "help", "--list").split()
+        self.assertGreater(len(names), 1)
+        self.assertEqual(self.asked(""), names)
+        self.assertEqual(self.asked("he"), ["help"])
+        self.assertEqual(self.asked("--json", "he"), ["help"])
+        self.assertEqual(self.asked("--root", "/r", "he"), ["help"])
+        self.assertEqual(self.asked("no-such-command", "he"), [])
+
+    def test_options_and_arguments_of_every_command(self):
+        for name in self.run_in(str(BINARY), "help", "--list").split():
+            offered = self.asked(name, "--")
+            text = self.run_in(str(BINARY), "help", name)
+            self.assertIn("--json", offered)
+            for option in offered:
+                self.assertIn(option, text)
+            self.assertNotIn("--json", self.asked(name, "--json", "--"))
+
+    def test_files_are_left_to_the_shell(self):
+        self.assertEqual(self.asked("--root", ""), [":directories"])
+
+    def test_bash(self):
+        self.assertEqual(self.in_bash("mailhandler he"), ["help"])
+        self.assertEqual(self.in_bash("mailhandler help ver"), ["version"])
+        self.assertEqual(self.in_bash("mailhandler help --li"), ["--list"])
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish(self):
+        self.assertEqual(self.in_fish("mailhandler he"), ["help"])
+        self.assertEqual(self.in_fish("mailhandler help ver"), ["version"])
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+    def test_zsh_reads_its_script(self):
+        self.run_in("zsh", "-n", str(TREE / "completions" / "_mailhandler"))
+
+
+if __name__ == "__main__":
+    unittest.main()
