@@ -59,6 +59,7 @@ class Server:
 
     def __init__(self, name, started, port, new=None):
         self.name, self.cell, self.port, self.new = name, started, port, new
+        self.names = 0  # how many different recipients the load has; 0: every one is new
 
     def files(self):
         return sum(1 for _ in os.scandir(self.new)) if self.new and self.new.is_dir() else 0
@@ -122,7 +123,8 @@ def build_tools():
 def load(server, tag, sessions, size, messages, watch=True):
     """One run of the load; what it printed, or None and why it does not count."""
     command = [str(BUILD / "smtp_load"), "--port", str(server.port), "--sessions", str(sessions),
-               "--size", str(size), "--messages", str(messages), "--tag", tag]
+               "--size", str(size), "--messages", str(messages), "--tag", tag,
+               "--names", str(server.names)]
     if watch and server.new:
         command += ["--watch", str(server.new)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -227,6 +229,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1, help="of the number of messages")
     parser.add_argument("--only", default="", help="measures whose name contains this")
+    parser.add_argument("--names", type=int, default=0, help="different recipients; 0: all are new")
     parser.add_argument("--keep", action="store_true", help="leave the mail in build/bench/data")
     return parser.parse_args()
 
@@ -249,6 +252,7 @@ def main():
         for name in names:
             (data / name).mkdir(parents=True)
             servers.append(STARTERS[name](data / name))
+            servers[-1].names = options.names
         for server in servers:
             warm_up(server)
         results, wrong = run_rounds(servers, measures, options.rounds, options.scale)

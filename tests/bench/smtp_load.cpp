@@ -1,6 +1,7 @@
 // A load of SMTP clients: N sessions at a time, M messages, one message per connection, each step
 // sent only after the reply to the last (EHLO, MAIL, RCPT, DATA, body, QUIT), as most servers'
-// clients talk. Every recipient and Message-ID is unique. One thread, epoll.
+// clients talk. Every Message-ID is unique, and every recipient unless --names says otherwise. One
+// thread, epoll.
 //
 // With --watch DIR it also counts the files that appear in DIR (renamed or linked in) and ends
 // only when all have: "seconds" then runs from the first connect to the last file. Prints one JSON
@@ -34,6 +35,7 @@ struct Options {
     std::string address = "127.0.0.1";
     int port = 2525;
     unsigned sessions = 1, messages = 100, recipients = 1;
+    unsigned names = 0;       // recipients' local parts to go round in; 0: every one is new
     std::size_t size = 4096;  // octets of the whole message, CRLF counted
     std::string domain = "example.com", tag = "load", watch;
     bool spread = false;  // every connection from its own address of 127.0.0.0/8
@@ -52,6 +54,7 @@ Options parse(int argc, char** argv) {
         else if (name == "--sessions") o.sessions = static_cast<unsigned>(std::atoi(value));
         else if (name == "--messages") o.messages = static_cast<unsigned>(std::atoi(value));
         else if (name == "--recipients") o.recipients = static_cast<unsigned>(std::atoi(value));
+        else if (name == "--names") o.names = static_cast<unsigned>(std::atoi(value));
         else if (name == "--size") o.size = static_cast<std::size_t>(std::atoll(value));
         else if (name == "--domain") o.domain = value;
         else if (name == "--tag") o.tag = value;
@@ -214,6 +217,7 @@ class Load {
     }
 
     std::string recipient(const Session& s, unsigned n) const {
+        if (o_.names) return "name" + std::to_string((s.message + n) % o_.names) + "@" + o_.domain;
         return "u" + std::to_string(s.message) + "-" + std::to_string(n) + "-" + o_.tag + "@" +
                o_.domain;
     }

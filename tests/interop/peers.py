@@ -7,6 +7,7 @@ on 127.0.0.1 of the caller's network namespace. Directories given stay after the
 import os
 import pathlib
 import socket
+import tempfile
 import time
 
 import cell
@@ -110,10 +111,12 @@ def postfix_catch_all(name, place, port, domain="example.com", log=False):
 
 
 def postfix_relay(name, place, port, to_port, extra=None):
-    """Postfix that hands everything on to 127.0.0.1:to_port; logs to place/log/postfix.log."""
+    """Postfix that hands everything on to 127.0.0.1:to_port and changes as little as it can; logs
+    to place/log/postfix.log."""
     return postfix(name, place, port, {
         "relayhost": f"[127.0.0.1]:{to_port}", "smtp_tls_security_level": "may",
-        "smtp_destination_concurrency_limit": "10", "header_checks": "", **(extra or {})}, log=True)
+        "local_header_rewrite_clients": "", "message_drop_headers": "", "smtp_line_length_limit": "0",
+        "header_size_limit": "10000000", **(extra or {})}, log=True)
 
 
 DOVECOT_USERS = ["dovecot:x:993:993::/usr/lib/dovecot:/usr/sbin/nologin",
@@ -178,3 +181,14 @@ def mailhandler(name, binary, root, port):
                         binds={root: "/srv/root", pathlib.Path(binary).parent: "/srv/bin"}, log=log)
     wait_for_port(port, started)
     return started
+
+
+def client(package, command, binds=None, files=None, users=()):
+    """Runs a Debian client (fetchmail, getmail6, mpop, fdm, msmtp, isync …) to its end in a cell;
+    returns its exit status and all it said."""
+    tree = unpack.prefix(package, [package])
+    with tempfile.NamedTemporaryFile(suffix=f"-{package}.log") as log:
+        with cell.Cell(package, command, trees=[tree], binds=binds, files=files, users=users,
+                       log=log.name) as running:
+            status = running.process.wait(300)
+            return status, pathlib.Path(log.name).read_text(errors="replace")

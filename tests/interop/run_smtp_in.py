@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Stock clients send real mail into mailhandler's catch-all; what lies there is what they sent.
+
+smtplib (DATA, and BDAT by hand), swaks, and Postfix as a relay (PIPELINING, 8BITMIME, SMTPUTF8,
+STARTTLS) send the mail corpus, each message with a sender of its own. Postfix sends each message to
+a sink as well, which shows what Postfix made of it. When all is well, faults are planted in what
+was stored and must be seen. `--reference` runs it all against the sink standing in for mailhandler.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import cell  # noqa: E402
+import corpus  # noqa: E402
+import peers  # noqa: E402
+import sink  # noqa: E402
+import stamped  # noqa: E402
+import unpack  # noqa: E402
+
+HOSTNAME = "mail.example.com"
+PORT, RELAY_PORT, SINK_PORT = 2525, 2530, 2531
+# A few names only: a client that names ever new ones looks like somebody guessing.
+NAMES = ["zoe", "yuri", "xenia", "walter", "vera"]
+SERVER = f"""\
+hostname = "{HOSTNAME}"
+postmaster = "admin@example.com"
+
+[listen]
+smtp = ["127.0.0.1:{PORT}"]
+
+[tls]
+certificate = "tls/cert.pem"
+key = "tls/key.pem"
+"""
+DOMAIN = '[default]\naction = "deliver"\n'
+GENERATED = [
+    ("generated stamps", b"X-RCPT-to: forged@example.com\r\n\tfolded\r\nReturn-path : <f@x.example>\r\n"
+     b"Subject: a\r\nx-pop3-rcpt:\r\n b\r\nDelivered-To: other@example.com\r\n\r\nX-Rcpt-To: stays\r\n"),
+    ("generated dots", b"Subject: dots\r\n\r\n.\r\n..\r\n.x\r\n...\r\n"),
+    ("generated no body", b"Subject: nothing\r\n\r\n"),
+    ("generated no header", b"\r\nonly a body\r\n"),
+    ("generated NUL and 8 bit", b"Subject: \xff\r\n\r\n\x00a\x00\r\n\xfe\r\n" + b"x" * 5000 + b"\r\n"),
+]
+
+
+class Run:
+    def __init__(self):
+        self.sent, self.faults, self.number = [], [], 0
+
+    def envelope(self):
+        self.number += 1
+        return f"m{self.number}@client.example", f"{NAMES[self.number % len(NAMES)]}@example.com"
+
+    def accepted(self, name, sender, recipient, octets, protocol):
+        self.sent.append(stamped.Sent(name, sender, recipient, octets, protocol))
+
+    def by_smtplib(self, messages):
+        client = smtplib.SMTP("127.0.0.1", PORT, "client.example")
+        for name, octets in messages:
+            sender, recipient = self.envelope()
+            client.ehlo_or_helo_if_needed()
+            try:
+                client.sendmail(sender, [recipient], octets, mail_options=["BODY=8BITMIME"])
+            except smtplib.SMTPResponseException as error:
+                if not (corpus.has_bare_cr(octets) and error.smtp_code == 554):
+                    self.faults.append(f"smtplib: {name}: {error}")
+            else:
+                if corpus.has_bare_cr(octets):
+                    self.faults.append(f"smtplib: {name}: a bare CR was accepted")
+                self.accepted("smtplib: " + name, sender, recipient, octets, "ESMTP")
+        client.quit()
+
+    def by_bdat(self, messages):
+        """CHUNKING (RFC 3030), in chunks that end anywhere, between CR and LF too."""
+        client = smtplib.SMTP("127.0.0.1", PORT, "client.example")
+        client.ehlo()
+        if not client.has_extn("chunking"):
+            return self.faults.append("CHUNKING is not announced")
+        for name, octets in messages:
+            if corpus.has_bare_cr(octets):
+                continue
+            sender, recipient = self.envelope()
+            client.mail(sender)
+            client.rcpt(recipient)
+            size = max(1, len(octets) // 7)
+            parts = [octets[i:i + size] for i in range(0, len(octets), size)]
+            for part in parts:
+                client.send(b"BDAT %d\r\n" % len(part) + part)
+                code, text = client.getreply()
+            client.send(b"BDAT 0 LAST\r\n")
+            code, text = client.getreply()
+            if code == 250:
+                self.accepted("BDAT: " + name, sender, recipient, octets, "ESMTP")
+            else:
+                self.faults.append(f"BDAT: {name}: {code} {text.decode(errors='replace')}")
+        client.quit()
+
+    def by_swaks(self, messages, tls):
+        for name, octets in messages:
+            sender, recipient = self.envelope()
+            with tempfile.NamedTemporaryFile() as file:
+                # --no-data-fixup: swaks sends the file as it is, so the dots are ours to stuff.
+                stuffed = (b"\r\n" + octets).replace(b"\r\n.", b"\r\n..")[2:] + b"."
+                file.write(stuffed)
+                file.flush()
+                done = subprocess.run(
+                    ["swaks", "--server", "127.0.0.1", "--port", str(PORT), "--from", sender, "--to",
+                     recipient, "--helo", "client.example", "--data", "@" + file.name, "--no-data-fixup",
+                     *(["--tls"] if tls else [])], capture_output=True, text=True, errors="replace")
+            if done.returncode == 0:
+                self.accepted("swaks: " + name, sender, recipient, octets, "ESMTPS" if tls else "ESMTP")
+            else:
+                self.faults.append(f"swaks: {name}: {done.stdout[-400:]}")
+
+    def by_postfix(self, messages, place, tls):
+        reference = sink.Sink(SINK_PORT)
+        relay = peers.postfix_relay("relay", place, RELAY_PORT, PORT, {
+            "relayhost": "", "smtp_tls_security_level": "may" if tls else "none",
+            "transport_maps": f"inline:{{example.com=smtp:[127.0.0.1]:{PORT}, "
+                              f"sink.example=smtp:[127.0.0.1]:{SINK_PORT}}}"})
+        try:
+            self.relay(messages, reference, relay, tls, pathlib.Path(place) / "log/postfix.log")
+        finally:
+            relay.stop()
+            reference.shutdown()
+            reference.server_close()
+
+    def relay(self, messages, reference, relay, tls, log):
+        client = smtplib.SMTP("127.0.0.1", RELAY_PORT, "client.example")
+        given = []
+        for name, octets in messages:
+            if corpus.has_bare_cr(octets):
+                continue
+            sender, recipient = self.envelope()
+            client.ehlo_or_helo_if_needed()
+            options = ["BODY=8BITMIME"]
+            if name == "generated SMTPUTF8":
+                options, recipient = ["SMTPUTF8", "BODY=8BITMIME"], "zoë@example.com"
+            client.sendmail(sender, [recipient, "x@sink.example"], octets, mail_options=options)
+            given.append((name, sender, recipient))
+        client.quit()
+        for _ in range(600):
+            if "is empty" in relay.run("postqueue", "-p"):
+                break
+            time.sleep(0.1)
+        text = log.read_text(errors="replace")
+        for line in text.splitlines():
+            if "status=" in line and "status=sent" not in line or "fatal:" in line or "error:" in line:
+                self.faults.append("Postfix: " + line)
+        for name, sender, recipient in given:
+            octets = reference.messages.get(sender)
+            if octets is None:
+                self.faults.append(f"Postfix: {name}: did not reach the sink")
+            else:
+                self.accepted("Postfix: " + name, sender, recipient, octets, "ESMTPS" if tls else "ESMTP")
+
+
+def make_root(root):
+    (root / "domains").mkdir(parents=True)
+    (root / "tls").mkdir()
+    (root / "mailhandler.toml").write_text(SERVER)
+    (root / "domains/example.com.toml").write_text(DOMAIN)
+    (root / "domains/example.com.toml").chmod(0o640)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-subj", f"/CN={HOSTNAME}", "-days", "30", "-keyout",
+                    str(root / "tls/key.pem"), "-out", str(root / "tls/cert.pem")],
+                   check=True, capture_output=True)
+    (root / "tls/key.pem").chmod(0o600)
+
+
+def send_all(options, place):
+    run = Run()
+    edge, ordinary = list(corpus.edge()), corpus.sample(corpus.realistic(), options.sample)
+    began = time.monotonic()
+    run.by_smtplib(GENERATED + edge + ordinary)
+    if not options.reference:  # the stand-in knows neither
+        run.by_bdat(GENERATED + edge)
+    tls = not options.reference
+    run.by_swaks([m for m in edge if len(m[1]) < 5000 and not corpus.has_bare_cr(m[1])][:5], tls)
+    unicode = [("generated SMTPUTF8", "Subject: grüße\r\n\r\nx\r\n".encode())]
+    run.by_postfix(unicode + edge + corpus.sample(ordinary, 100), place / "relay", tls)
+    print(f"{len(run.sent)} messages accepted in {time.monotonic() - began:.1f} s", file=sys.stderr)
+    return run
+
+
+def self_test(new, sent):
+    """Faults planted in what was stored well: each must be seen, and nothing else."""
+    files = sorted(new.iterdir())
+    octets = [f.read_bytes() for f in files]
+    plants = [
+        ("lost", lambda: files[0].unlink()),
+        ("2 copies", lambda: (new / "twice").write_bytes(octets[0])),
+        ("not what was sent", lambda: files[0].write_bytes(octets[0][:-3] + b"!\r\n")),
+        ("not what was sent", lambda: files[0].write_bytes(octets[0] + b"\r\n")),
+        ("X-Rcpt-To", lambda: files[0].write_bytes(octets[0].replace(b"X-Rcpt-To: ", b"X-Rcpt-To: q", 1))),
+        ("not five headers", lambda: files[0].write_bytes(octets[0].replace(b"Received", b"A: b\r\nReceived", 1))),
+        ("no right `by`", lambda: files[0].write_bytes(octets[0].replace(b"by mail", b"by other", 1))),
+        ("nobody's", lambda: (new / "stranger").write_bytes(b"Return-Path: <q@example>\r\n\r\n")),
+    ]
+    missed = []
+    for complaint, plant in plants:
+        plant()
+        found = stamped.judge(new, sent, HOSTNAME)
+        if len(found) != 1 or complaint not in found[0]:
+            missed.append(f"planted {complaint!r}, saw {found}")
+        for extra in set(new.iterdir()) - set(files):
+            extra.unlink()
+        files[0].write_bytes(octets[0])
+    return missed
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sample", type=int, default=400, help="ordinary messages to send; 0: all 6,760")
+    parser.add_argument("--reference", action="store_true", help="against the stand-in")
+    parser.add_argument("--keep", action="store_true", help="leave the directory")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if not corpus.place():
+        corpus.absent("stock clients sent nothing into the catch-all")
+        return 0
+    if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
+        unpack.prefix("postfix", ["postfix"])
+    cell.own_network()
+    place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
+    if options.reference:
+        new = place / "box/new"
+        sink.Sink(PORT, HOSTNAME, place / "box")
+    else:
+        make_root(place / "root")
+        new = place / "root/mail/example.com/@default/new"
+        binary = os.environ.get("MAILHANDLER", str(unpack.TREE / "build/mailhandler"))
+        server = peers.mailhandler("mailhandler", binary, place / "root", PORT)
+    try:
+        run = send_all(options, place)
+    finally:
+        if not options.reference:
+            server.stop()
+    faults = run.faults + stamped.judge(new, run.sent, HOSTNAME)
+    faults += [f"left in tmp/: {path.name}" for path in new.parent.glob("tmp/*")]
+    if not faults:
+        faults = self_test(new, run.sent)
+    for fault in faults[:60]:
+        print("FAULT " + fault)
+    print(f"smtp-in: {len(run.sent)} messages, {len(faults)} faults")
+    if options.keep:
+        print(f"left in {place}")
+    else:
+        shutil.rmtree(place)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
