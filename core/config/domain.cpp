@@ -210,7 +210,7 @@ class DomainReader {
     void defined_twice(const std::string& key, Position here, std::string_view kind, unsigned line) {
         const unsigned other = std::min(here.line, line);
         if (line > here.line) here = {line, 1};
-        complaints_.error(here, fmt::format("{}@{} is defined twice: the first is {} at line {}",
+        complaints_.error(here, fmt::format("{}@{} is defined twice: the first is the {} in line {}",
                                             key, domain_.name, kind, other));
     }
 

@@ -68,9 +68,9 @@ class ServerReader {
             const auto [first, fresh] =
                 taken_.try_emplace({endpoint->address, endpoint->port}, name, item.at.line);
             if (!fresh)
-                return section.error(item.at, fmt::format("\"{}\" is already given to {} at line {}",
-                                                          item.text, first->second.first,
-                                                          first->second.second));
+                return section.error(
+                    item.at, fmt::format("'{}': \"{}\" is already given to '{}' in line {}", name,
+                                         item.text, first->second.first, first->second.second));
         }
         list.push_back(std::move(*endpoint));
     }

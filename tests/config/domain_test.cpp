@@ -145,8 +145,7 @@ TEST_CASE("A wrong type or value says what was expected") {
          {"2:9: error: 'quota': \"many\" is not a size such as \"50 MiB\", \"10 GiB\" or \"1000\" "
           "(octets)"}},
         {"[default]\ncopies = \"two\"\n",
-         {"2:10: error: 'copies' must be one of \"each\", \"one\", not \"two\"; did you mean "
-          "\"one\"?"}},
+         {"2:10: error: 'copies' must be one of \"each\", \"one\", not \"two\""}},
         {"[default]\nelsewhere = \"carol\"\n",
          {"2:13: error: 'elsewhere' must be a list such as [\"carol\"], not a string"}},
         {"[default]\nelsewhere = [\"a\", 5]\n",
@@ -163,7 +162,7 @@ TEST_CASE("A wrong type or value says what was expected") {
          {"2:8: error: an alias is a list of targets, info = [\"anne\"], not a string"}},
         {"[alias]\ninfo = []\n", {"2:8: error: alias \"info\" needs at least one target"}},
         {"[alias]\ninfo = [\"@elsewhere\"]\n",
-         {}},
+         {"2:9: error: \"@elsewhere\" is not an address or \"@default\": the local part is empty"}},
         {"[bouncer.john]\nuntil = \"2027-05-01\"\n",
          {"2:9: error: 'until' is a day without quotes, until = 2027-05-01, not a string"}},
         {"[bouncer.john]\nuntil = 2027-05-01T00:00:00Z\n",
@@ -232,6 +231,6 @@ TEST_CASE("What review() knows of one file is an error of that file") {
     one("[bouncer.Postmaster]\n", "1", "postmaster");
     one("[default]\naction = \"forward\"\n", "2", "forward");
     one("[default]\naction = \"forward\"\nforward = []\n", "2", "forward");
-    one("[alias]\na = [\"b\"]\nb = [\"a\"]\n", "2", "loop");
+    one("[alias]\na = [\"a\"]\n", "2", "loop");
     one("[alias]\na = [\n  \"x@y.example\",\n  \"nobody\" ]\n", "4", "nobody");
 }

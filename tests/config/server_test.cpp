@@ -114,7 +114,8 @@ TEST_CASE("What is wrong in mailhandler.toml is told with its place") {
             {"hostnam = \"x\"\n", {"1:1: error: unknown key \"hostnam\"; did you mean \"hostname\"?"}},
             {"[listen]\nsmpt = []\n",
              {"2:1: error: unknown key \"smpt\" in [listen]; did you mean \"smtp\"?"}},
-            {"postmaster = \"admin\"\n", {}},
+            {"postmaster = \"admin\"\n",
+             {"1:14: error: 'postmaster': \"admin\" is not an address: there is no @ in it"}},
             {"[listen]\nsmtp = \"0.0.0.0:25\"\n",
              {"2:8: error: 'smtp' must be a list such as [\"0.0.0.0:25\"], not a string"}},
             {"[listen]\nsmtp = [\"0.0.0.0\"]\n",
@@ -229,7 +230,7 @@ TEST_CASE("What is wrong in a fetch file is told with its place") {
             {"server = \"imap://x\"\ntls = \"opportunistic\"\n",
              {"5:7: error: 'tls' must be one of \"verify\", \"none\", not \"opportunistic\""}},
             {"server = \"imap://x\"\npassword_command = \"x\"\n",
-             {"2:1: error: only one of 'password_command', 'password_file' and 'token_command' can "
+             {"2:2: error: only one of 'password_command', 'password_file' and 'token_command' can "
               "be given"}},
             {"server = \"imap://x\"\npassword = \"x\"\n",
              {"5:1: error: a password never stands in clear in this file; name a 'password_file' "
