@@ -22,7 +22,7 @@ std::size_t DotDecoder::decode(std::string_view octets, std::string& into) {
     while (at != end && state_ != State::finished) {
         switch (state_) {
             case State::line_start:
-                if (*at == '.') {
+                if (*at == '.' && dots_) {
                     state_ = State::dot;
                     ++at;
                 } else {
@@ -59,6 +59,14 @@ std::size_t DotDecoder::decode(std::string_view octets, std::string& into) {
     return octets.size() - static_cast<std::size_t>(end - at);
 }
 
+void DotDecoder::end(std::string& into) {
+    if (state_ == State::text_cr || state_ == State::dot_cr) {
+        bare_cr_ = true;
+        into.push_back('\r');
+        state_ = State::text;
+    }
+}
+
 // Copies whole runs of lines at once: a run is broken only by a dot that is dropped, a bare LF
 // that is mended, or the end of the chunk.
 const char* DotDecoder::text(const char* at, const char* end, std::string& into) {
@@ -74,7 +82,7 @@ const char* DotDecoder::text(const char* at, const char* end, std::string& into)
         }
         look_for_cr(at, lf - 1);
         at = lf + 1;
-        if (at == end || *at == '.') {
+        if (at == end || (*at == '.' && dots_)) {
             append(into, run, at);
             state_ = State::line_start;
             return at;

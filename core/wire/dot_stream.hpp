@@ -13,6 +13,10 @@ namespace mailhandler::wire {
 
 class DotDecoder {
   public:
+    // `dots` false: text that is counted instead of ended (BDAT, RFC 3030; IMAP literals). It gets
+    // the same care for line ends, a dot means nothing in it and it is never finished().
+    explicit DotDecoder(bool dots = true) : dots_(dots) {}
+
     // Appends to `into` what `octets` carry, without the terminator, and returns how many octets
     // belonged to the text; fewer than given only when finished(): the rest is the peer's next
     // command. The beginning of the text counts as the beginning of a line.
@@ -21,6 +25,9 @@ class DotDecoder {
     // dot means something. A bare CR is kept and reported by bare_cr(). NUL, 8-bit octets and
     // lines of any length pass.
     std::size_t decode(std::string_view octets, std::string& into);
+
+    // The text is at its end without a terminator: a CR still waiting for its LF is a bare one.
+    void end(std::string& into);
 
     bool finished() const { return state_ == State::finished; }
     bool bare_cr() const { return bare_cr_; }  // RFC 5321 section 2.3.8 forbids it
@@ -32,6 +39,7 @@ class DotDecoder {
     const char* text(const char* at, const char* end, std::string& into);
     void look_for_cr(const char* from, const char* to);
 
+    bool dots_;
     State state_ = State::line_start;
     bool bare_cr_ = false;
     bool bare_lf_ = false;
