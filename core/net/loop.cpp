@@ -10,10 +10,7 @@ namespace mailhandler::net {
 
 Loop::Loop() : scratch_(new char[scratch_size]) { std::signal(SIGPIPE, SIG_IGN); }
 
-void Loop::run() {
-    context_.restart();
-    context_.run();
-}
+void Loop::run() { context_.run(); }
 
 void Loop::post(std::function<void()> function) {
     boost::asio::post(context_, std::move(function));

@@ -32,7 +32,7 @@ class Loop {
     // the next co_await. So an idle connection owns no buffer.
     std::span<char> scratch() { return {scratch_.get(), scratch_size}; }
 
-    // Runs until stop(), or until nothing is left to wait for.
+    // Runs until stop(), also one that came before, or until nothing is left to wait for. Once.
     void run();
     // Any thread.
     void stop() { context_.stop(); }
