@@ -148,8 +148,11 @@ void Listener::out_of_descriptors(int error) {
     }
     if (spare_ >= 0) {
         ::close(spare_);
-        const int descriptor = accept_one();
-        if (descriptor >= 0) turn_away(stream_of(descriptor));
+        for (int i = 0; i < batch; ++i) {
+            const int descriptor = accept_one();
+            if (descriptor < 0) break;
+            turn_away(stream_of(descriptor));
+        }
     }
     spare_ = open_spare();
     rest_.expires_after(rest_time);

@@ -32,8 +32,8 @@ class Service {
 // "0.0.0.0:25", "[::1]:143": numbers only. An IPv6 address listens to IPv6 only.
 Result<boost::asio::ip::tcp::endpoint> parse_endpoint(std::string_view text);
 
-// Accepts from open() until it is destroyed. Out of descriptors (EMFILE), it refuses one waiting
-// connection with a spare descriptor, rests a moment and goes on.
+// Accepts from open() until it is destroyed. Out of descriptors (EMFILE), it refuses those
+// who wait, with a spare descriptor, rests a moment and goes on.
 class Listener {
   public:
     // SO_REUSEADDR, backlog 1024. Port 0: the system chooses, see endpoint().

@@ -11,16 +11,6 @@ using toy::Server;
 
 namespace {
 
-// Waits until `condition` holds, at most ten seconds.
-template <class Condition>
-bool soon(Condition condition) {
-    for (int i = 0; i < 1000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(10ms);
-    }
-    return false;
-}
-
 std::size_t resident() {  // octets
     std::FILE* file = std::fopen("/proc/self/statm", "r");
     unsigned long size = 0, pages = 0;

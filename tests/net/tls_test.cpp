@@ -231,7 +231,7 @@ TEST_CASE("A handshake that does not come ends by its deadline, and rubbish ends
     const Pki pki;
     const SystemClock clock;
     const auto tls = pki.server(clock);
-    toy::Server server(toy::Server::Options{.tls = tls.get()});
+    toy::Server server(toy::Server::Options{.tls = tls.get(), .handshake = 1s});
     Caller caller(server.port());
     CHECK(caller.line() == "HELLO");
     caller.say("STARTTLS\r\n");
@@ -239,7 +239,14 @@ TEST_CASE("A handshake that does not come ends by its deadline, and rubbish ends
     caller.say("ECHO this is no handshake\r\n");
     std::string last = caller.line();
     CHECK(last.find("no handshake") == std::string::npos);
-    CHECK(server.talk().find("TLS: ") != std::string::npos);
+    CHECK(soon([&] { return server.talk().find("TLS: wrong version") != std::string::npos; }));
+    Caller mute(server.port());
+    mute.say("STARTTLS\r\n");
+    CHECK(mute.line() == "HELLO");
+    CHECK(mute.line() == "GO");
+    CHECK(mute.line(3000)[0] == '<');
+    CHECK(mute.line() != "<silence>");
+    CHECK(soon([&] { return server.talk().find("took too long") != std::string::npos; }));
     toy::Server bare;
     Caller hopeful(bare.port());
     hopeful.say("STARTTLS\r\n");

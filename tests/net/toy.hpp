@@ -192,11 +192,13 @@ class Server final : public net::Service {
         bool tls_first = false;
         net::TlsRole* tls = nullptr;
         std::chrono::seconds stalled{300};
+        std::chrono::seconds handshake{60};
     };
 
     explicit Server(Options options) : options_(options), connections_(options.limit) {
         means_.tls = options.tls;
         means_.stalled = options.stalled;
+        means_.handshake = options.handshake;
         means_.farewell = std::chrono::seconds(1);
         listener_ = net::Listener::open(loop_, "127.0.0.1:0", *this, connections_, log_).value();
         thread_ = std::thread([this] { loop_.run(); });
