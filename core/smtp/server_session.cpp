@@ -161,9 +161,9 @@ Instant ServerSession::deadline(Instant now) {
 }
 
 void ServerSession::time_out() {
-    hang_up("4.4.2", in_content()
-                         ? "gives up: the message did not come to its end in time"
-                         : "gives up: nothing complete came for " + in_words(settings_.idle));
+    const auto patience = inbox_.unfinished() ? settings_.line : settings_.idle;
+    hang_up("4.4.2", in_content() ? "gives up: the message did not come to its end in time"
+                                  : "gives up: nothing complete came for " + in_words(patience));
 }
 
 void ServerSession::answer(Answer answer) {
