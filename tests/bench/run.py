@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TREE = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "interop"))
 import cell  # noqa: E402
+import mtas  # noqa: E402
 import peers  # noqa: E402
 import unpack  # noqa: E402
 
@@ -92,8 +93,18 @@ def start_bare_durable(place):
 
 
 def start_postfix(place):
-    started = peers.postfix_catch_all("postfix", place, 2602)
+    started = mtas.postfix_catch_all("postfix", place, 2602)
     return Server("postfix", started, 2602, place / "mail/catchall/new")
+
+
+def start_exim(place):
+    started = mtas.exim_catch_all("exim", place, 2603)
+    return Server("exim", started, 2603, place / "mail/catchall/new")
+
+
+def start_opensmtpd(place):
+    started = mtas.opensmtpd_catch_all("opensmtpd", place, 2604)
+    return Server("opensmtpd", started, 2604, place / "mail/catchall/new")
 
 
 def start_mailhandler(place):
@@ -108,7 +119,7 @@ def start_mailhandler(place):
 
 
 STARTERS = {"bare": start_bare, "bare-durable": start_bare_durable, "postfix": start_postfix,
-            "mailhandler": start_mailhandler}
+            "exim": start_exim, "opensmtpd": start_opensmtpd, "mailhandler": start_mailhandler}
 
 
 def build_tools():
@@ -135,7 +146,7 @@ def load(server, tag, sessions, size, messages, watch=True):
 
 def warm_up(server):
     for i in range(2):  # the first one makes the directories that later ones are watched in
-        result, why = load(server, f"warm{i}", 1 + 19 * i, 4096, 20 + 180 * i, watch=False)
+        result, why = load(server, f"warm{i}", 1 + 4 * i, 4096, 20 + 180 * i, watch=False)
         if result is None:
             raise SystemExit(f"{server.name} does not take mail: {why}\n{server.cell.tail()}")
     time.sleep(1)
@@ -240,8 +251,7 @@ def main():
     measures = [m for m in MEASURES if options.only in m[0]]
     if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
         build_tools()
-        if "postfix" in names:
-            unpack.prefix("postfix", ["postfix"])
+        mtas.fetch(names)
     cell.own_network()
     data = BUILD / "data"
     if data.exists():

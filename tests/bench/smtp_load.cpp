@@ -287,6 +287,7 @@ class Load {
             o_.messages, accepted_, arrived_, errors_, whole ? "true" : "false", took,
             seconds(last_accepted_), accepted_ / took, percentile(whole_, 0.50),
             percentile(whole_, 0.99), percentile(commit_, 0.50), percentile(commit_, 0.99));
+        if (open_ > 0) std::fprintf(stderr, "smtp_load: %u sessions without an answer\n", open_);
         if (!first_error_.empty()) {
             std::fprintf(stderr, "smtp_load: first error: %s\n", first_error_.c_str());
         }

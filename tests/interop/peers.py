@@ -2,6 +2,7 @@
 
 Every function starts one and returns its Cell (see cell.py), listening; stop() ends it. Ports are
 on 127.0.0.1 of the caller's network namespace. Directories given stay after the cell has ended.
+The mail transfer agents are in mtas.py.
 """
 
 import os
@@ -12,50 +13,6 @@ import time
 
 import cell
 import unpack
-
-POSTFIX_MASTER = """\
-{smtp}
-pickup    unix  n - n 60 1 pickup
-cleanup   unix  n - n - 0 cleanup
-qmgr      unix  n - n 300 1 qmgr
-tlsmgr    unix  - - n 1000? 1 tlsmgr
-rewrite   unix  - - n - - trivial-rewrite
-bounce    unix  - - n - 0 bounce
-defer     unix  - - n - 0 bounce
-trace     unix  - - n - 0 bounce
-verify    unix  - - n - 1 verify
-flush     unix  n - n 1000? 0 flush
-proxymap  unix  - - n - - proxymap
-smtp      unix  - - n - - smtp
-relay     unix  - - n - - smtp
-showq     unix  n - n - - showq
-error     unix  - - n - - error
-retry     unix  - - n - - error
-discard   unix  - - n - - discard
-local     unix  - n n - - local
-virtual   unix  - n n - - virtual
-lmtp      unix  - - n - - lmtp
-anvil     unix  - - n - 1 anvil
-scache    unix  - - n - 1 scache
-postlog   unix-dgram n - n - 1 postlogd
-"""
-
-# What every Postfix here has in common: no DNS, no limits on its clients, nothing local.
-POSTFIX_MAIN = {
-    "compatibility_level": "3.6", "queue_directory": "/var/spool/postfix",
-    "myhostname": "postfix.example", "mydestination": "", "local_recipient_maps": "",
-    "alias_maps": "", "alias_database": "", "inet_protocols": "ipv4",
-    "mynetworks": "127.0.0.0/8", "smtpd_peername_lookup": "no", "disable_dns_lookups": "yes",
-    "smtp_host_lookup": "native", "smtpd_recipient_restrictions": "permit_mynetworks, reject",
-    "smtpd_client_connection_count_limit": "0", "smtpd_client_connection_rate_limit": "0",
-    "in_flow_delay": "0", "default_process_limit": "200", "message_size_limit": "0",
-    "mailbox_size_limit": "0", "virtual_mailbox_limit": "0", "biff": "no",
-}
-
-POSTFIX_USERS = ["postfix:x:990:990::/var/spool/postfix:/usr/sbin/nologin",
-                 "vmail:x:991:991::/srv/mail:/usr/sbin/nologin"]
-POSTFIX_GROUPS = ["postfix:x:990:", "postdrop:x:992:", "vmail:x:991:"]
-
 
 def wait_for_port(port, what, timeout=20, banner=True):
     """Until something on the port speaks (or, without banner, listens)."""
@@ -72,51 +29,6 @@ def wait_for_port(port, what, timeout=20, banner=True):
             what.stop()
             raise RuntimeError(f"{what.name} does not listen on {port}:\n{what.tail()}")
         time.sleep(0.05)
-
-
-def postfix(name, place, port, main, master="", log=False):
-    """Postfix on `port`; `place` gets spool/ and mail/ (seen inside as /srv/mail), `main` is added
-    to POSTFIX_MAIN, `master` to its services. log: place/log/postfix.log; else it logs nowhere,
-    which costs it nothing."""
-    tree = unpack.prefix("postfix", ["postfix"])
-    place = pathlib.Path(place)
-    for directory in ("spool", "mail", "lib", "log"):
-        (place / directory).mkdir(parents=True, exist_ok=True)
-    os.chown(place / "mail", 991, 991)
-    os.chown(place / "lib", 990, 990)
-    settings = dict(POSTFIX_MAIN, **main)
-    if log:
-        settings["maillog_file"] = "/var/log/postfix.log"
-    text = "".join(f"{key} = {value}\n" for key, value in settings.items())
-    services = POSTFIX_MASTER.format(smtp=f"127.0.0.1:{port} inet n - n - - smtpd") + master
-    started = cell.Cell(
-        name, ["/usr/sbin/postfix", "start-fg"], trees=[tree], users=POSTFIX_USERS,
-        groups=POSTFIX_GROUPS, log=place / "log" / "start.log",
-        files={"/etc/postfix/main.cf": text, "/etc/postfix/master.cf": services},
-        binds={place / "spool": "/var/spool/postfix", place / "mail": "/srv/mail",
-               place / "lib": "/var/lib/postfix", place / "log": "/var/log"},
-        # Not the machine's log socket either.
-        setup="rm -f /etc/resolv.conf; : > /etc/resolv.conf; "
-              "chgrp postdrop /usr/sbin/postdrop /usr/sbin/postqueue 2>/dev/null || true")
-    wait_for_port(port, started)
-    return started
-
-
-def postfix_catch_all(name, place, port, domain="example.com", log=False):
-    """Postfix as a catch-all host: every address of the domain into place/mail/catchall/."""
-    return postfix(name, place, port, {
-        "virtual_mailbox_domains": domain, "virtual_mailbox_base": "/srv/mail",
-        "virtual_mailbox_maps": "static:catchall/", "virtual_uid_maps": "static:991",
-        "virtual_gid_maps": "static:991"}, log=log)
-
-
-def postfix_relay(name, place, port, to_port, extra=None):
-    """Postfix that hands everything on to 127.0.0.1:to_port and changes as little as it can; logs
-    to place/log/postfix.log."""
-    return postfix(name, place, port, {
-        "relayhost": f"[127.0.0.1]:{to_port}", "smtp_tls_security_level": "may",
-        "local_header_rewrite_clients": "", "message_drop_headers": "", "smtp_line_length_limit": "0",
-        "header_size_limit": "10000000", **(extra or {})}, log=True)
 
 
 DOVECOT_USERS = ["dovecot:x:993:993::/usr/lib/dovecot:/usr/sbin/nologin",

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Stock clients send real mail into mailhandler's catch-all; what lies there is what they sent.
 
-smtplib (DATA, and BDAT by hand), swaks, and Postfix as a relay (PIPELINING, 8BITMIME, SMTPUTF8,
-STARTTLS) send the mail corpus, each message with a sender of its own. Postfix sends each message to
-a sink as well, which shows what Postfix made of it. When all is well, faults are planted in what
+smtplib (DATA, and BDAT by hand), swaks, and as relays Postfix (PIPELINING, 8BITMIME, SMTPUTF8,
+STARTTLS) and Exim (CHUNKING) send the mail corpus, each message with a sender of its own. A relay
+sends each message to a sink as well, which shows what the relay made of it. When all is well, faults are planted in what
 was stored and must be seen. `--reference` runs it all against the sink standing in for mailhandler.
 """
 
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import smtplib
 import subprocess
@@ -20,6 +21,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cell  # noqa: E402
 import corpus  # noqa: E402
+import mtas  # noqa: E402
 import peers  # noqa: E402
 import sink  # noqa: E402
 import stamped  # noqa: E402
@@ -27,6 +29,7 @@ import unpack  # noqa: E402
 
 HOSTNAME = "mail.example.com"
 PORT, RELAY_PORT, SINK_PORT = 2525, 2530, 2531
+ROUTES = {"example.com": PORT, "sink.example": SINK_PORT}
 # A few names only: a client that names ever new ones looks like somebody guessing.
 NAMES = ["zoe", "yuri", "xenia", "walter", "vera"]
 SERVER = f"""\
@@ -121,19 +124,39 @@ class Run:
                 self.faults.append(f"swaks: {name}: {done.stdout[-400:]}")
 
     def by_postfix(self, messages, place, tls):
+        self.by_relay("Postfix", messages, place, "ESMTPS" if tls else "ESMTP", mtas.postfix_relay(
+            "postfix", place, RELAY_PORT, ROUTES, {"smtp_tls_security_level": "may" if tls else "none"}),
+            ["postqueue", "-p"], "is empty", "log/postfix.log",
+            r"status=(?!sent)|fatal:|error:|panic:")
+
+    def by_exim(self, messages, place):
+        self.by_relay("Exim", messages, place, "ESMTPS?", mtas.exim_relay("exim", place, RELAY_PORT, ROUTES),
+                      ["/usr/sbin/exim4", "-bpc"], "0\n", "log/exim-mainlog", r" (\*\*|==) ")
+
+    def by_relay(self, kind, messages, place, protocol, relay, queue, empty, log, trouble):
+        """Through another server, which sends a copy to the sink too: what that one got is what
+        ours was sent. `trouble` is what its log says of a message that was not taken at once."""
         reference = sink.Sink(SINK_PORT)
-        relay = peers.postfix_relay("relay", place, RELAY_PORT, PORT, {
-            "relayhost": "", "smtp_tls_security_level": "may" if tls else "none",
-            "transport_maps": f"inline:{{example.com=smtp:[127.0.0.1]:{PORT}, "
-                              f"sink.example=smtp:[127.0.0.1]:{SINK_PORT}}}"})
         try:
-            self.relay(messages, reference, relay, tls, pathlib.Path(place) / "log/postfix.log")
+            given = self.hand_over(messages)
+            for _ in range(600):
+                if empty in relay.run(*queue):
+                    break
+                time.sleep(0.1)
         finally:
             relay.stop()
             reference.shutdown()
             reference.server_close()
+        for line in (pathlib.Path(place) / log).read_text(errors="replace").splitlines():
+            if re.search(trouble, line):
+                self.faults.append(f"{kind}: {line}")
+        for name, sender, recipient in given:
+            if sender in reference.messages:
+                self.accepted(f"{kind}: {name}", sender, recipient, reference.messages[sender], protocol)
+            else:
+                self.faults.append(f"{kind}: {name}: did not reach the sink")
 
-    def relay(self, messages, reference, relay, tls, log):
+    def hand_over(self, messages):
         client = smtplib.SMTP("127.0.0.1", RELAY_PORT, "client.example")
         given = []
         for name, octets in messages:
@@ -147,20 +170,7 @@ class Run:
             client.sendmail(sender, [recipient, "x@sink.example"], octets, mail_options=options)
             given.append((name, sender, recipient))
         client.quit()
-        for _ in range(600):
-            if "is empty" in relay.run("postqueue", "-p"):
-                break
-            time.sleep(0.1)
-        text = log.read_text(errors="replace")
-        for line in text.splitlines():
-            if "status=" in line and "status=sent" not in line or "fatal:" in line or "error:" in line:
-                self.faults.append("Postfix: " + line)
-        for name, sender, recipient in given:
-            octets = reference.messages.get(sender)
-            if octets is None:
-                self.faults.append(f"Postfix: {name}: did not reach the sink")
-            else:
-                self.accepted("Postfix: " + name, sender, recipient, octets, "ESMTPS" if tls else "ESMTP")
+        return given
 
 
 def make_root(root):
@@ -186,7 +196,9 @@ def send_all(options, place):
     tls = not options.reference
     run.by_swaks([m for m in edge if len(m[1]) < 5000 and not corpus.has_bare_cr(m[1])][:5], tls)
     unicode = [("generated SMTPUTF8", "Subject: grüße\r\n\r\nx\r\n".encode())]
-    run.by_postfix(unicode + edge + corpus.sample(ordinary, 100), place / "relay", tls)
+    relayed = unicode + edge + corpus.sample(ordinary, 100)
+    run.by_postfix(relayed, place / "postfix", tls)
+    run.by_exim(relayed, place / "exim")
     print(f"{len(run.sent)} messages accepted in {time.monotonic() - began:.1f} s", file=sys.stderr)
     return run
 
@@ -231,7 +243,7 @@ def main():
         corpus.absent("stock clients sent nothing into the catch-all")
         return 0
     if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
-        unpack.prefix("postfix", ["postfix"])
+        mtas.fetch(["postfix", "exim"])
     cell.own_network()
     place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
     if options.reference:
