@@ -20,107 +20,17 @@
 // - Memory is flat: a line, a chunk, the window and the listing are bounded, whatever the server does.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
-#include "pop3/listing.hpp"
-#include "wire/action.hpp"
+#include "pop3/capability.hpp"
+#include "pop3/client_login.hpp"
+#include "pop3/client_question.hpp"
+#include "pop3/collection.hpp"
+#include "wire/line_buffer.hpp"
 
 namespace mailhandler::pop3 {
-
-struct ClientSettings {
-    std::string login;
-    std::string secret;        // password, or the OAuth2 access token when `bearer`
-    bool bearer = false;       // XOAUTH2 or OAUTHBEARER (RFC 7628) instead of a password
-    bool tls_required = true;  // false: on loopback only; a secret is never sent in clear elsewhere
-    std::string host;          // the server's name as configured, for OAUTHBEARER
-    std::size_t window = 64;   // RETRs under way at once, and …
-    std::uint64_t window_octets = 1 << 20;    // … their announced octets, where it is more than one
-    std::size_t chunk = 256 * 1024;           // octets gathered before they are handed on, and …
-    std::size_t chunk_messages = 64;          // … messages
-    std::size_t listing = 2'000'000;          // entries
-    std::uint64_t message_size = 0;           // octets; a larger message is skipped; 0: no limit
-    std::chrono::seconds greeting{60};
-    std::chrono::seconds reply{300};          // without an octet from the server
-};
-
-// --- questions ---------------------------------------------------------------------------
-
-// The listing is complete. On the disk pool (the ledger is asked). → Plan
-struct Listed {
-    std::shared_ptr<const Listing> listing;
-};
-
-// What came of a message, in the order they were planned. A message is one Piece, or several: only
-// its first one has `first`, only its last one has an `end` other than `more`. Whatever is not
-// closed by `complete` is to be thrown away.
-struct Piece {
-    enum class End {
-        more,      // the next Piece goes on with it
-        complete,  // CRLF.CRLF came
-        refused,   // -ERR instead of the message: `octets` holds the server's words
-        too_large, // the limit was passed: skipped
-    };
-    std::uint32_t index = 0;  // in the Listing
-    bool first = true;
-    End end = End::complete;
-    std::string octets;  // dot-unstuffed, otherwise as the server sent them
-};
-// Many small messages or a part of a large one. On the disk pool; the answer may wait for room
-// (nothing is read from the server meanwhile) and need not wait for durability. → Progress
-struct Received {
-    std::vector<Piece> pieces;
-};
-// Everything planned has been handed over: wait until it is durable. On the disk pool. → Progress
-struct Settle {};
-
-// How the run went.
-struct Outcomes {
-    bool complete = false;        // everything planned was done, and QUIT was answered with +OK
-    bool temporary = true;        // of a failure: a later run may succeed by itself
-    bool authentication = false;  // the failure is the login's
-    std::string cause;            // of a failure: a sentence, with the server's words
-    bool listed = false;          // both listings were complete
-    bool well_formed = false;     // … and every line understood
-    std::size_t messages = 0;     // in the listing
-    std::size_t fetched = 0;      // handed on as complete
-    std::uint64_t octets = 0;     // of them
-    std::size_t refused = 0;      // -ERR instead of a message
-    std::size_t too_large = 0;
-    std::size_t wrong_size = 0;   // fetched with other octets than announced: noted, nothing more
-    std::vector<std::uint32_t> deleted;  // indexes; filled only after +OK to QUIT
-    std::size_t not_deleted = 0;  // DELE answered with -ERR
-};
-// The end, in every case that reaches it. On the disk pool. → Done
-struct Finished {
-    Outcomes outcomes;
-};
-
-using ClientQuestion = std::variant<Listed, Received, Settle, Finished>;
-
-wire::Place place(const ClientQuestion& question);
-
-// --- answers -----------------------------------------------------------------------------
-
-// Indexes into the Listing.
-struct Plan {
-    std::vector<std::uint32_t> fetch;   // in this order
-    std::vector<std::uint32_t> remove;  // safe already, and kept long enough
-    bool headers_only = false;          // TOP n 0 instead of RETR: a rehearsal
-};
-struct Progress {
-    std::vector<std::uint32_t> remove;  // safely stored: may be deleted
-    bool stop = false;                  // fetch no more; what is under way is still handed over
-};
-struct Done {};
-
-using ClientAnswer = std::variant<Plan, Progress, Done>;
-
-using ClientAction = wire::Action<ClientQuestion>;
 
 class ClientSession {
   public:
@@ -129,25 +39,85 @@ class ClientSession {
 
     // `peer` is the server; `secure` where TLS is up from the first octet.
     ClientSession(ClientSettings settings, wire::Peer peer);
-    ~ClientSession();
-    ClientSession(ClientSession&&) noexcept;
-    ClientSession& operator=(ClientSession&&) noexcept;
 
     void receive(std::string_view octets);
-    void eof();
+    void eof() { eof_ = true; }
     // Throws std::logic_error for an answer that does not fit the question.
     void answer(ClientAnswer answer);
     void secured(wire::TlsInfo info);
     void wake() {}
-    // Stop soon: no further RETR; what was stored is deleted and QUIT said.
+    // Stop soon: no further RETR; what is under way is handed on, what was stored is deleted and
+    // QUIT said. Before the messages are listed it just ends.
     void drain();
     ClientAction next(Instant now);
 
-    const Outcomes& outcomes() const;
+    const Outcomes& outcomes() const { return outcomes_; }
 
   private:
-    class State;
-    std::unique_ptr<State> state_;
+    enum class Phase {
+        greeting, capabilities, capability_lines, stls, login, uidl, uidl_lines, list, list_lines,
+        collecting, quitting, ending,
+    };
+
+    // the loop
+    bool proceed(ClientAction& action);
+    bool hear();
+    void hear_line(std::string_view line);
+    ClientAction flush();
+    ClientAction ask(ClientQuestion question);
+    void send(std::string_view line, Phase phase);
+
+    // failures
+    void fail(Failure failure);
+    void broken(std::string cause) { fail({std::move(cause), true, false}); }
+    void refused(std::string_view doing, const Response& response, bool temporary);
+    std::string where_it_ended() const;
+
+    // one step each
+    void greeted(const Response& response);
+    void ask_capabilities();
+    void capability_status(const Response& response);
+    void capability_line(std::string_view line);
+    void decide_tls();
+    void stls_answered(const Response& response);
+    void log_in();
+    void login_step(ClientLogin::Step step);
+    void begin_listing();
+    void uidl_status(const Response& response);
+    void list_status(const Response& response);
+    void listing_line(std::string_view line);
+    bool collect(ClientAction& action);
+    void goodbye(const Response& response);
+    bool end(ClientAction& action);
+
+    void take(Plan plan);
+    void take(Progress progress);
+    void take(Done) {}
+
+    ClientSettings settings_;
+    wire::Peer peer_;
+    wire::LineBuffer lines_;
+    Phase phase_ = Phase::greeting;
+    bool eof_ = false, draining_ = false, stopped_ = false;
+    bool secure_ = false, logged_in_ = false, failed_ = false;
+
+    std::string out_;
+    bool start_tls_ = false;
+    bool listed_owed_ = false;    // Listed is to be asked
+    bool settle_owed_ = false;    // something was handed on since the last Settle
+    bool finished_owed_ = true;
+    std::optional<std::size_t> awaited_;  // the index of the question that is being answered
+
+    Capabilities capabilities_;
+    std::size_t capability_count_ = 0;
+    std::optional<ClientLogin> login_;
+    std::shared_ptr<Listing> listing_;
+    std::optional<Collection> collection_;
+    Outcomes outcomes_;
+
+    std::size_t unbroken_ = 0;  // octets since the last whole line
+    bool progress_ = true;
+    Instant deadline_{};
 };
 
 }  // namespace mailhandler::pop3

@@ -20,7 +20,14 @@ constexpr std::array keywords{
     Keyword{"UTF8", Verb::utf8}, Keyword{"NOOP", Verb::noop}, Keyword{"RSET", Verb::rset},
 };
 
-bool same_word(std::string_view given, std::string_view upper) {
+std::string_view without_trailing_spaces(std::string_view text) {
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    return text;
+}
+
+}  // namespace
+
+bool same_keyword(std::string_view given, std::string_view upper) {
     if (given.size() != upper.size()) return false;
     for (std::size_t i = 0; i < given.size(); ++i) {
         const char c = given[i] >= 'a' && given[i] <= 'z' ? static_cast<char>(given[i] - 32) : given[i];
@@ -29,19 +36,12 @@ bool same_word(std::string_view given, std::string_view upper) {
     return true;
 }
 
-std::string_view without_trailing_spaces(std::string_view text) {
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    return text;
-}
-
-}  // namespace
-
 Command parse_command(std::string_view line) {
     const std::size_t space = line.find(' ');
     const std::string_view word = line.substr(0, space);
     Command command;
     for (const Keyword& keyword : keywords) {
-        if (same_word(word, keyword.word)) {
+        if (same_keyword(word, keyword.word)) {
             command.verb = keyword.verb;
             break;
         }

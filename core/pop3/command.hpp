@@ -32,6 +32,9 @@ inline constexpr std::size_t auth_line_limit = 12'288;
 // ASCII, separated from arguments by one space; trailing spaces are forgiven but for PASS.
 Command parse_command(std::string_view line);
 
+// Whether `given` is the keyword `upper`, in any case.
+bool same_keyword(std::string_view given, std::string_view upper);
+
 // A message number, or a count of lines: digits only, below 2^32. Nothing for anything else.
 std::optional<std::uint32_t> parse_number(std::string_view text);
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <numeric>
+
+#include "pop3/response.hpp"
 
 namespace mailhandler::pop3 {
 
@@ -45,27 +46,12 @@ bool usable_uidl(std::string_view word) {
            std::all_of(word.begin(), word.end(), [](char c) { return c >= 0x21 && c <= 0x7e; });
 }
 
-std::string shown(std::string_view octets) {
-    std::string text;
-    for (const char c : octets.substr(0, shown_octets)) {
-        if (c >= 0x20 && c <= 0x7e) {
-            text += c;
-        } else {
-            char hex[5];
-            std::snprintf(hex, sizeof hex, "\\x%02X", static_cast<unsigned char>(c));
-            text += hex;
-        }
-    }
-    if (octets.size() > shown_octets) text += "...";
-    return text;
-}
-
 }  // namespace
 
 void Listing::complain(std::string_view what, std::string_view line) {
     ++misunderstood_;
     if (complaints_.size() < shown_complaints)
-        complaints_.push_back(std::string(what) + ": " + shown(line));
+        complaints_.push_back(std::string(what) + ": " + printable(line, shown_octets));
 }
 
 bool Listing::add_uidl(std::string_view line) {

@@ -22,8 +22,11 @@
 #include <variant>
 #include <vector>
 
+#include "pop3/authorization.hpp"
 #include "pop3/maildrop.hpp"
+#include "pop3/transaction.hpp"
 #include "wire/action.hpp"
+#include "wire/line_buffer.hpp"
 
 namespace mailhandler::pop3 {
 
@@ -129,26 +132,93 @@ class ServerSession {
     using Answer = pop3::Answer;
 
     ServerSession(Settings settings, wire::Peer peer);
-    ~ServerSession();
-    ServerSession(ServerSession&&) noexcept;
-    ServerSession& operator=(ServerSession&&) noexcept;
 
-    void receive(std::string_view octets);
-    void eof();
+    void receive(std::string_view octets) { lines_.append(octets); }
+    void eof() { eof_ = true; }
     // Throws std::logic_error for an answer that does not fit the question.
     void answer(Answer answer);
     void secured(wire::TlsInfo info);
     void wake() {}
     // The server is stopping: commands already here are answered, then -ERR [SYS/TEMP] and Close.
     // Nothing is removed but by a QUIT among them.
-    void drain();
+    void drain() { draining_ = true; }
     Action next(Instant now);
 
-    const Client& client() const;
+    const Client& client() const { return client_; }
 
   private:
-    class State;
-    std::unique_ptr<State> state_;
+    enum class Phase {
+        connecting,  // before the greeting
+        authorization,
+        transaction,
+        leaving,  // nothing more is read
+    };
+    enum class Awaited { nothing, connect, login, open, contents, removed, closed };
+
+    // the loop
+    bool proceed(Action& action);
+    Action say_goodbye();
+    Action flush();
+    void ask(Question question, Awaited awaited);
+    Action ask_now();
+    bool handle_line();
+    void handle(std::string_view line);
+    bool timed_out(Instant now) const;
+    Action wait(Instant now);
+    void leave(std::string farewell);
+    void misunderstood(std::string reply);
+    void quit();
+
+    // authorization
+    Privacy privacy() const;
+    void authorize(Authorization::Step step);
+
+    // transaction
+    void transact(const Command& command);
+    void list(Transaction::List what, std::string_view argument);
+    std::optional<Wanted> wanted(const Command& command) const;
+    void load(Wanted first);
+    void send_content();
+
+    // answers
+    void take(Verdict verdict);
+    void take(Opened opened);
+    void take(Contents contents);
+    void take(Removed removed);
+    void expect(Awaited awaited);
+    void greet(const Verdict& verdict);
+    void judge(const Verdict& verdict);
+
+    Settings settings_;
+    Client client_;
+    wire::LineBuffer lines_{auth_line_limit - 2};
+    bool eof_ = false;
+    bool draining_ = false;
+
+    Phase phase_ = Phase::connecting;
+    Question question_;  // to be asked next, when `asking_`
+    bool asking_ = false;
+    Awaited awaited_ = Awaited::nothing;
+    std::string out_;                       // replies not yet sent
+    std::optional<wire::SendBody> body_;    // stands behind out_
+    bool start_tls_ = false;                // … or this
+    std::optional<std::string> held_over_;  // a line read ahead of its time
+    std::string farewell_;
+
+    Authorization authorization_;
+    std::string attempt_;  // the login being judged
+    std::optional<Transaction> transaction_;
+    bool opened_ = false;          // Closed is owed
+    std::vector<Wanted> wanted_;   // the batch under way
+    std::vector<Content> contents_;
+    std::size_t content_ = 0;  // the next of contents_ to be sent
+
+    std::size_t errors_ = 0;
+    std::size_t refused_logins_ = 0;
+    bool begun_ = false;
+    bool progress_ = true;  // something was done since the last Read
+    Instant deadline_{};
+    Instant login_by_{};
 };
 
 }  // namespace mailhandler::pop3
