@@ -12,17 +12,19 @@ using disk::Kind;
 struct ForgetfulDisk::Crash {
     Survives survives;
     std::mt19937 random;
+    std::uint64_t last = 0;  // the last change that a journal kept
     std::set<Node*> seen;
 
-    bool happens() {
+    bool happens(const Node::Change& change) {
         if (survives == Survives::some) return random() % 2 == 0;
+        if (survives == Survives::journal) return change.number <= last;
         return survives == Survives::entries;
     }
 
     void directory(Node& node) {
         node.entries = node.durable_entries;
         for (const Node::Change& change : node.pending) {
-            if (happens()) Node::apply(node.entries, change);
+            if (happens(change)) Node::apply(node.entries, change);
         }
         node.pending.clear();
         node.durable_entries = node.entries;
@@ -30,7 +32,8 @@ struct ForgetfulDisk::Crash {
     }
 
     std::string content(const Node& node) {
-        if (survives != Survives::some || node.data == node.durable) return node.durable;
+        const bool chance = survives == Survives::some || survives == Survives::journal;
+        if (!chance || node.data == node.durable) return node.durable;
         if (!node.data.starts_with(node.durable)) {  // it was cut
             return random() % 2 == 0 ? node.data : node.durable;
         }
@@ -63,7 +66,9 @@ void ForgetfulDisk::restart() {
 
 void ForgetfulDisk::crash(Survives survives, std::uint32_t seed) {
     const std::scoped_lock guard(mutex_);
-    Crash{survives, std::mt19937(seed), {}}.visit(*root_);
+    Crash cut{survives, std::mt19937(seed), 0, {}};
+    cut.last = synced_ + cut.random() % (changes_ - synced_ + 1);
+    cut.visit(*root_);
     restart();
 }
 

@@ -159,8 +159,9 @@ Result<ForgetfulDisk::Place> ForgetfulDisk::place(const std::string& path) const
     return Place{std::move(directory), std::move(name)};
 }
 
-void ForgetfulDisk::change(Node& directory, const std::string& name, NodePointer node) {
-    directory.pending.push_back({++changes_, {{name, std::move(node)}}});
+void ForgetfulDisk::change(Node& directory, const std::string& name, NodePointer node,
+                           std::uint64_t number) {
+    directory.pending.push_back({number, {{name, std::move(node)}}});
     Node::apply(directory.entries, directory.pending.back());
     directory.modified = now_;
 }
@@ -171,7 +172,7 @@ Result<std::unique_ptr<disk::File>> ForgetfulDisk::make_file(const std::string& 
     if (!where) return tl::unexpected(where.error());
     if (const int error = step("create " + path)) return fail_errno(path, "cannot create", error);
     const NodePointer node = make_node(Kind::file, mode);
-    change(*where->directory, where->name, node);
+    change(*where->directory, where->name, node, ++changes_);
     return std::make_unique<ForgetfulFile>(*this, node, path);
 }
 
@@ -230,8 +231,9 @@ Result<> ForgetfulDisk::move(const std::string& from, const std::string& to, boo
         Node::apply(directory.entries, directory.pending.back());
         directory.modified = now_;
     } else {
-        change(*source->directory, source->name, nullptr);
-        change(*target->directory, target->name, node);
+        const std::uint64_t number = ++changes_;
+        change(*source->directory, source->name, nullptr, number);
+        change(*target->directory, target->name, node, number);
     }
     return {};
 }
@@ -253,7 +255,7 @@ Result<> ForgetfulDisk::remove(const std::string& path) {
         return fail_errno(path, "cannot remove", ENOTEMPTY);
     }
     if (const int error = step("remove " + path)) return fail_errno(path, "cannot remove", error);
-    change(*where->directory, where->name, nullptr);
+    change(*where->directory, where->name, nullptr, ++changes_);
     return {};
 }
 
@@ -273,6 +275,7 @@ Result<> ForgetfulDisk::sync_directory(const std::string& path) {
     }
     ++directory_syncs_[path];
     if (lying_directories_) return {};
+    synced_ = std::max(synced_, begun);
     auto& pending = node->pending;
     while (!pending.empty() && pending.front().number <= begun) {
         Node::apply(node->durable_entries, pending.front());
@@ -289,7 +292,7 @@ Result<> ForgetfulDisk::make_directory(const std::string& path, unsigned mode) {
     if (const int error = step("make_directory " + path)) {
         return fail_errno(path, "cannot make directory", error);
     }
-    change(*where->directory, where->name, make_node(Kind::directory, mode));
+    change(*where->directory, where->name, make_node(Kind::directory, mode), ++changes_);
     return {};
 }
 

@@ -31,6 +31,8 @@ enum class Survives {
     synced,   // none of it
     entries,  // every change of a directory, but no content
     some,     // by a seed: each change or not; content whole, cut short, or garbage
+    journal,  // by a seed, as ext4 does: all changes of directories up to one of them, in order, a
+              // rename as one; content as above
 };
 
 class ForgetfulDisk final : public disk::Disk {
@@ -87,7 +89,7 @@ class ForgetfulDisk final : public disk::Disk {
     NodePointer make_node(disk::Kind kind, unsigned mode);
     NodePointer find(const std::string& path) const;
     Result<Place> place(const std::string& path) const;
-    void change(Node& directory, const std::string& name, NodePointer node);
+    void change(Node& directory, const std::string& name, NodePointer node, std::uint64_t number);
     Result<std::unique_ptr<disk::File>> make_file(const std::string& path, unsigned mode);
     Result<> move(const std::string& from, const std::string& to, bool replace);
     void restart();
@@ -98,7 +100,7 @@ class ForgetfulDisk final : public disk::Disk {
     std::map<std::size_t, int> failures_;
     std::size_t cut_at_ = 0;
     bool cut_ = false, lying_files_ = false, lying_directories_ = false;
-    std::uint64_t generation_ = 0, inodes_ = 0, changes_ = 0;
+    std::uint64_t generation_ = 0, inodes_ = 0, changes_ = 0, synced_ = 0;
     std::chrono::microseconds sync_time_{0};
     std::size_t file_syncs_ = 0;
     std::map<std::string, std::size_t> directory_syncs_;

@@ -1,0 +1,135 @@
+// The ledger: what was collected from one remote account. It makes fetch exactly-once: killed at any
+// instant, a message is neither lost nor delivered twice.
+//
+//     1  each copy is written into mail/<domain>/.stage/, synced, and .stage/ synced
+//     2  `staged` is appended (identity, size, hash, where each copy lies and where it goes), synced
+//     3  each copy is renamed to where it goes, and those directories are synced
+//     4  `done` is appended, synced; only then may the message be deleted on the server
+//
+// A batch of messages shares each of these syncs. After a crash recover() goes through what is staged
+// and not done: a stage file that is there is renamed; one that is not there was delivered. Without
+// `staged` the message is fetched again. One file per account, state/ledger/<login>@<server>.log, one
+// checked line per record; a torn tail is cut off, a damaged line is passed over and counted.
+//
+// Everything blocks, for a disk-pool thread; a Ledger belongs to one thread at a time. After a fault
+// while writing the log nothing more is written: drop the Ledger and open it again.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.hpp"
+#include "disk/interface.hpp"
+#include "store/layout.hpp"
+
+namespace mailhandler::store {
+
+struct Account {
+    std::string server;  // host name, lower case
+    std::string login;
+};
+
+// A message on the server: IMAP UID with its mailbox and UIDVALIDITY, or POP3 UIDL (RFC 1939) with
+// an empty mailbox and validity 0.
+struct MessageId {
+    std::string mailbox;
+    std::uint64_t validity = 0;
+    std::string uid;
+    bool operator==(const MessageId&) const = default;
+    auto operator<=>(const MessageId&) const = default;
+};
+
+// The hash of a whole message as the server sent it. It tells contents apart, not friends from
+// enemies: who makes two of their own messages collide harms only their own.
+class ContentHash {
+  public:
+    void add(std::string_view octets);
+    std::string text() const;  // 32 hexadecimal digits
+
+  private:
+    std::array<std::uint64_t, 2> lanes_{0xcbf29ce484222325u, 0x9ae16a3b2f90404fu};
+};
+
+// One copy of a message on its way to one recipient.
+struct Copy {
+    std::string stage_dir;  // Layout::stage_dir() of the recipient's domain
+    std::string recipient;  // tells the copies of one message apart
+    std::string directory;  // where it goes: MAILDIR/new, or another directory of the same disk
+    std::string name;       // its name there: unique for ever
+    std::vector<std::string> parts;  // its content, in order
+    disk::File* spilled = nullptr;   // then this file, whole, where there is one
+};
+
+// A copy into a maildir, named `base_name` with its sizes.
+Result<Copy> copy_to_maildir(const Layout& layout, const std::string& domain,
+                             const std::string& recipient, const std::string& maildir,
+                             const std::string& base_name, std::vector<std::string> parts,
+                             disk::File* spilled = nullptr);
+
+// A message collected whole. Without copies (all its recipients refused, or handed elsewhere) it is
+// only noted as done.
+struct Collected {
+    MessageId id;
+    std::uint64_t size = 0;  // octets, as on the server
+    std::string hash;        // ContentHash::text()
+    std::vector<Copy> copies;
+};
+
+struct Known {
+    enum class State { staged, done } state = State::staged;
+    std::uint64_t size = 0;
+    std::string hash;
+};
+
+class Ledger {
+  public:
+    enum class Use { write, look };  // `look` takes no lock and changes nothing (--dry-run)
+
+    // Reads the account's ledger. With Use::write takes its lock, held until destroyed: EWOULDBLOCK,
+    // temporary, when `serve` or another `fetch` collects this account.
+    static Result<Ledger> open(disk::Disk& disk, const Layout& layout, const Account& account,
+                               Use use = Use::write);
+    Ledger(Ledger&&) noexcept;
+    Ledger& operator=(Ledger&&) noexcept;
+    ~Ledger();
+
+    // Finishes what a crash interrupted and removes stage files that no record names. To be called
+    // once after open(), before anything is fetched. Returns how many messages it finished.
+    Result<std::size_t> recover();
+
+    // What is known of a message; nothing: it is to be fetched. Where size or hash differ from the
+    // message at hand, the server has used its UID again: it is a new message.
+    std::optional<Known> known(const MessageId& id) const;
+    std::size_t size() const;     // messages known
+    std::size_t damaged() const;  // lines passed over when reading
+
+    // Delivers a batch, steps 1 to 4. On success all of it is durable and done. A message that is
+    // done already with the same size and hash is passed over. On a fault: what was not staged is
+    // unknown, to be fetched again; what was staged is finished by the next call or recover().
+    Result<> deliver(std::vector<Collected> batch);
+
+    // After a UIDVALIDITY change: true when a message of this size and hash was done under another
+    // validity of the same mailbox. Its entry (one, where several are alike) is then this one's.
+    Result<bool> adopt(const MessageId& id, std::uint64_t size, const std::string& hash);
+
+    // Drops what `mailbox` holds no more. `listed` must be a complete, well-formed listing, all of
+    // which was dealt with. What is staged stays. Returns how many were dropped.
+    Result<std::size_t> forget_unlisted(const std::string& mailbox,
+                                        std::span<const MessageId> listed);
+
+  private:
+    struct State;
+    explicit Ledger(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mailhandler::store

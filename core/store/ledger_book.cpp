@@ -1,0 +1,189 @@
+#include "store/ledger_book.hpp"
+
+#include <cerrno>
+#include <charconv>
+
+#include "store/ledger_record.hpp"
+
+namespace mailhandler::store {
+
+namespace {
+
+// A log with fewer dead records than this is not worth writing anew.
+constexpr std::size_t few = 1000;
+
+std::optional<std::uint64_t> number(const std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || text.empty()) return {};
+    return value;
+}
+
+}  // namespace
+
+LedgerBook::LedgerBook(disk::Disk& disk, std::string path, std::string base)
+    : disk_(disk), path_(std::move(path)), base_(std::move(base) + '/') {}
+
+std::string LedgerBook::relative(const std::string& path) const {
+    return path.starts_with(base_) ? path.substr(base_.size()) : path;
+}
+
+Result<> LedgerBook::read() {
+    const auto text = disk::read_file(disk_, path_);
+    if (!text) {
+        if (text.error().error == ENOENT) return {};
+        return tl::unexpected(text.error());
+    }
+    std::size_t suspects = 0;  // damaged lines that may yet turn out to be the torn tail
+    const std::string_view whole = *text;
+    for (std::size_t begin = 0, end; (end = whole.find('\n', begin)) != whole.npos;
+         begin = end + 1) {
+        auto fields = parse_record(whole.substr(begin, end - begin));
+        if (fields && apply(*fields)) {
+            damaged_ += std::exchange(suspects, 0);
+            whole_ = end + 1;
+            ++records_;
+        } else {
+            ++suspects;
+        }
+    }
+    return {};
+}
+
+bool LedgerBook::apply(Fields& fields) {
+    if (fields.size() < 4 || fields[0].size() != 1) return false;
+    const auto validity = number(fields[2]);
+    if (!validity) return false;
+    MessageId id{std::move(fields[1]), *validity, std::move(fields[3])};
+    switch (fields[0][0]) {
+        case 'S':
+        case 'D': {
+            if (fields.size() < 6 || fields.size() % 2 != 0) return false;
+            const auto size = number(fields[4]);
+            if (!size) return false;
+            const bool staged = fields[0][0] == 'S';
+            Entry entry{{staged ? Known::State::staged : Known::State::done, *size,
+                         std::move(fields[5])},
+                        {}};
+            for (std::size_t at = 6; staged && at < fields.size(); at += 2) {
+                for (std::string* path : {&fields[at], &fields[at + 1]}) {
+                    if (!path->starts_with('/')) path->insert(0, base_);
+                }
+                entry.moves.push_back({std::move(fields[at]), std::move(fields[at + 1])});
+            }
+            entries_.insert_or_assign(std::move(id), std::move(entry));
+            return true;
+        }
+        case 'F':
+            entries_.erase(id);
+            return true;
+        case 'M': {
+            const auto old = fields.size() == 6 ? number(fields[4]) : std::nullopt;
+            if (!old) return false;
+            take_over(id, MessageId{id.mailbox, *old, std::move(fields[5])});
+            return true;
+        }
+        default: return false;
+    }
+}
+
+void LedgerBook::take_over(const MessageId& id, const MessageId& old) {
+    const auto found = entries_.find(old);
+    if (found == entries_.end()) return;
+    Entry entry = std::move(found->second);
+    entries_.erase(found);
+    entries_.insert_or_assign(id, std::move(entry));
+}
+
+void LedgerBook::append_entry(std::string& to, const MessageId& id, const Entry& entry) const {
+    const std::string validity = std::to_string(id.validity);
+    const std::string size = std::to_string(entry.known.size);
+    const bool staged = entry.known.state == Known::State::staged;
+    std::vector<std::string> paths;
+    for (const Move& move : entry.moves) {
+        paths.push_back(relative(move.stage));
+        paths.push_back(relative(move.to));
+    }
+    std::vector<std::string_view> fields = {staged ? "S" : "D", id.mailbox, validity, id.uid, size,
+                                            entry.known.hash};
+    if (staged) fields.insert(fields.end(), paths.begin(), paths.end());
+    append_record(to, fields);
+}
+
+Result<> LedgerBook::sound() const {
+    if (!broken_) return {};
+    return fail(path_, "an earlier write failed; the ledger must be opened again");
+}
+
+Result<> LedgerBook::append(const std::string& records, std::size_t count) {
+    if (auto whole = sound(); !whole) return whole;
+    broken_ = true;  // until all of it is done
+    if (!log_) {
+        auto log = disk_.append(path_);
+        if (!log) return tl::unexpected(log.error());
+        log_ = std::move(*log);
+        const auto size = log_->size();
+        if (!size) return tl::unexpected(size.error());
+        if (*size > whole_) {
+            if (auto cut = log_->truncate(whole_); !cut) return cut;
+        }
+        if (auto synced = disk_.sync_directory(disk::parent_path(path_)); !synced) return synced;
+    }
+    if (auto wrote = log_->write(records); !wrote) return wrote;
+    if (auto synced = log_->sync(); !synced) return synced;
+    whole_ += records.size();
+    records_ += count;
+    broken_ = false;
+    return {};
+}
+
+Result<> LedgerBook::stage(const std::vector<std::pair<MessageId, Entry>>& staged) {
+    std::string records;
+    for (const auto& [id, entry] : staged) append_entry(records, id, entry);
+    if (auto done = append(records, staged.size()); !done) return done;
+    for (const auto& [id, entry] : staged) entries_.insert_or_assign(id, entry);
+    return {};
+}
+
+Result<> LedgerBook::finish(const std::vector<std::pair<MessageId, Known>>& done) {
+    std::string records;
+    for (const auto& [id, known] : done) append_entry(records, id, {known, {}});
+    if (auto wrote = append(records, done.size()); !wrote) return wrote;
+    for (const auto& [id, known] : done) entries_.insert_or_assign(id, Entry{known, {}});
+    return {};
+}
+
+Result<> LedgerBook::forget(const std::vector<MessageId>& ids) {
+    std::string records;
+    for (const MessageId& id : ids) {
+        append_record(records, {"F", id.mailbox, std::to_string(id.validity), id.uid});
+    }
+    if (auto done = append(records, ids.size()); !done) return done;
+    for (const MessageId& id : ids) entries_.erase(id);
+    return {};
+}
+
+Result<> LedgerBook::adopt(const MessageId& id, const MessageId& old) {
+    std::string record;
+    append_record(record, {"M", id.mailbox, std::to_string(id.validity), id.uid,
+                           std::to_string(old.validity), old.uid});
+    if (auto done = append(record, 1); !done) return done;
+    take_over(id, old);
+    return {};
+}
+
+Result<> LedgerBook::compact() {
+    if (records_ < 2 * entries_.size() + few) return {};
+    if (auto whole = sound(); !whole) return whole;
+    std::string records;
+    for (const auto& [id, entry] : entries_) append_entry(records, id, entry);
+    broken_ = true;
+    log_.reset();
+    if (auto done = disk::replace_file(disk_, path_, records); !done) return done;
+    whole_ = records.size();
+    records_ = entries_.size();
+    broken_ = false;
+    return {};
+}
+
+}  // namespace mailhandler::store
