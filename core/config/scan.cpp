@@ -1,5 +1,6 @@
 #include "config/scan.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace mailhandler::config {
@@ -153,7 +154,7 @@ class Scanner {
         while (!done()) {
             if (quote == '"' && text_[at_] == '\\') {
                 at_ = std::min(at_ + 2, text_.size());
-            } else if (text_.substr(at_, end.size()) == end) {
+            } else if (text_[at_] == quote && text_.substr(at_, end.size()) == end) {
                 at_ += end.size();
                 return;
             } else {
@@ -229,6 +230,7 @@ Statement statement_at(Scanner& scanner) {
 
 std::vector<Statement> scan(std::string_view text) {
     std::vector<Statement> statements;
+    statements.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
     Scanner scanner(text, text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0);
     unsigned number = 1;
     std::size_t section = Statement::none;
