@@ -226,17 +226,19 @@ Walk::Answer Walk::postmaster(const Domain& domain, const mail::Address& as) {
 Walk::Answer Walk::site_postmaster(const mail::Address& as) {
     const auto& site = directory_.postmaster();
     if (!site) return {};
-    if (!visited_.emplace("postmaster", Kind::looped).second)
-        return {};  // it is on its way already
+    // Under way already: whoever asked goes on down the chain. Done already: what it came to.
+    const auto [entry, first] = visited_.emplace("postmaster", Kind::looped);
+    if (!first) return {entry->second, {}};
     steps_.push_back({.rule = Rule::postmaster,
                       .file = "mailhandler.toml",
                       .line = directory_.postmaster_line(),
                       .subject = as.key(),
                       .note = "to " + site->given()});
-    if (!directory_.speaks_for(site->domain())) return take(ToForward{*site, as});
-    Answer answer = address(*site, Catch::allowed);
+    Answer answer = directory_.speaks_for(site->domain()) ? address(*site, Catch::allowed)
+                                                          : take(ToForward{*site, as});
     if (answer.kind == Kind::refused && answer.refuse.why == Why::elsewhere)
-        return take(ToForward{*site, as});
+        answer = take(ToForward{*site, as});
+    visited_["postmaster"] = answer.kind;
     return answer;
 }
 

@@ -210,6 +210,9 @@ TEST_CASE("Postmaster is never refused") {
           "forward me@far.example");
     CHECK(told(directory({}, "me@far.example"), "postmaster") == "forward me@far.example");
     CHECK(told(directory({}), "postmaster") == "451 4.3.5");
+    const Maker both = Maker("own.example").alias("both", {"postmaster", "postmaster@new.example"});
+    CHECK(told(directory({fresh, both}, "me@far.example"), "both@own.example") ==
+          "forward me@far.example");
 }
 
 TEST_CASE("What a rule shadows is listed last") {
