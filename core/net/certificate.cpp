@@ -37,12 +37,6 @@ std::string text_of(BIO* bio) {
     return {data, static_cast<std::size_t>(size)};
 }
 
-bool is_address(const std::string& host) {
-    unsigned char octets[16];
-    return ::inet_pton(AF_INET, host.c_str(), octets) == 1 ||
-           ::inet_pton(AF_INET6, host.c_str(), octets) == 1;
-}
-
 bool extend(X509* certificate, int nid, const std::string& value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
@@ -73,7 +67,7 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::string& hostname, WallTim
                                static_cast<int>(common.size()), -1, 0);
     X509_set_issuer_name(certificate, name);
     return extend(certificate, NID_subject_alt_name,
-                  (is_address(hostname) ? "IP:" : "DNS:") + hostname) &&
+                  (is_ip_address(hostname) ? "IP:" : "DNS:") + hostname) &&
            extend(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
            extend(certificate, NID_ext_key_usage, "serverAuth") &&
            extend(certificate, NID_subject_key_identifier, "hash") &&
@@ -208,7 +202,7 @@ Result<bool> key_matches(const std::string& certificate_path, const std::string&
 Result<bool> names_host(const std::string& certificate_path, const std::string& hostname) {
     const Result<X509Ptr> certificate = read_certificate(certificate_path);
     if (!certificate) return tl::unexpected<Fault>(certificate.error());
-    if (is_address(hostname))
+    if (is_ip_address(hostname))
         return X509_check_ip_asc(certificate->get(), hostname.c_str(), 0) == 1;
     return X509_check_host(certificate->get(), hostname.data(), hostname.size(),
                            X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;

@@ -81,6 +81,9 @@ class TlsClient final : public TlsRole {
     SslContext context_;
 };
 
+// Whether `host` is an address rather than a name: certificates and SNI tell them apart.
+bool is_ip_address(const std::string& host);
+
 // Why the last OpenSSL call of this thread failed, from its error queue, which is emptied.
 std::string openssl_error();
 

@@ -81,6 +81,23 @@ TEST_CASE("A pooled question outlives its peer") {
     CHECK(server.diary().worked == 1);
 }
 
+TEST_CASE("A pooled question runs to its end when the loop is stopped and taken down") {
+    auto server = std::make_unique<Server>();
+    const std::shared_ptr<toy::Diary> diary = server->diary_pointer();
+    std::unique_lock gate(diary->gate);
+    Caller caller(server->port()), idle(server->port());
+    caller.say("WORK x\r\n");
+    CHECK(idle.line() == "HELLO");
+    CHECK(soon([&] { return diary->asked == 1; }));
+    std::thread end([&] { server.reset(); });
+    std::this_thread::sleep_for(50ms);
+    CHECK(diary->owners == 2);
+    gate.unlock();
+    end.join();
+    CHECK(diary->worked == 1);
+    CHECK(diary->owners == 0);
+}
+
 TEST_CASE("A peer that has half-closed still hears its replies") {
     Server server;
     Caller caller(server.port());

@@ -3,11 +3,14 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdio>
-#include <functional>
+#include <cstdlib>
+#include <filesystem>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "net/caller.hpp"
+#include "net/certificate.hpp"
+#include "net/dial.hpp"
 #include "net/toy.hpp"
 
 using namespace mailhandler;
@@ -18,7 +21,7 @@ namespace {
 // A toy server in a process of its own, which may open `descriptors` files.
 class Child {
   public:
-    explicit Child(rlim_t descriptors) {
+    explicit Child(rlim_t descriptors, const std::string& pki = "") {
         int up[2], down[2];
         if (::pipe(up) != 0 || ::pipe(down) != 0) throw std::runtime_error("no pipe");
         process_ = ::fork();
@@ -26,7 +29,12 @@ class Child {
             ::close(down[1]);
             rlimit limit{descriptors, descriptors};
             ::setrlimit(RLIMIT_NOFILE, &limit);
-            toy::Server server(toy::Server::Options{.times = {.idle = 600s}});
+            const SystemClock clock;
+            std::unique_ptr<net::TlsServer> tls;
+            if (!pki.empty())
+                tls = net::TlsServer::load({pki + "/cert", pki + "/key"}, clock, Log()).value();
+            toy::Server server(toy::Server::Options{
+                .times = {.idle = 600s}, .tls_first = tls != nullptr, .tls = tls.get()});
             const std::uint16_t port = server.port();
             if (::write(up[1], &port, sizeof port) != sizeof port) ::_exit(1);
             char end;
@@ -59,6 +67,19 @@ class Child {
     int leash_ = -1;
     std::uint16_t port_ = 0;
 };
+
+net::Task<> call_many(net::Loop& loop, net::Pool& pool, net::Destination to, std::size_t count,
+                      std::vector<net::Stream>& streams) {
+    std::vector<char> block(100);
+    while (streams.size() < count) {
+        const Instant deadline = std::chrono::steady_clock::now() + 5s;
+        Result<net::Stream> stream = co_await net::dial(loop, pool, to, deadline);
+        if (!stream) throw std::runtime_error(stream.error().text());
+        const net::Transfer got = co_await stream->read_some(block, deadline);
+        if (got.status != net::Io::ok) throw std::runtime_error(stream->error());
+        streams.push_back(std::move(*stream));
+    }
+}
 
 }  // namespace
 
@@ -172,4 +193,32 @@ TEST_CASE("Memory of ten thousand idle connections", "[.bench]") {
     std::printf("%zu idle connections: %zu octets each, %.0f connections a second\n", count,
                 (after - before) / count, count / took.count());
     CHECK((after - before) / count < 8192);
+}
+
+TEST_CASE("Memory of a thousand idle connections under TLS", "[.bench]") {
+    constexpr std::size_t count = 1000;
+    char pki[] = "/tmp/net_bench_XXXXXX";
+    const std::string root = ::mkdtemp(pki);
+    REQUIRE(net::make_self_signed(root + "/cert", root + "/key", "mail.test",
+                                  std::chrono::system_clock::now()));
+    Child child(4096, root);
+    const auto tls = net::TlsClient::make("mail.test", net::Trust::any, "").value();
+    net::Loop loop;
+    net::Pool pool("lookup", 1);
+    std::vector<net::Stream> first, streams;
+    loop.spawn(call_many(loop, pool, {"127.0.0.1", child.port(), tls.get()}, 1, first), Log(), "");
+    loop.run();
+    const std::size_t before = child.resident();
+    const auto began = std::chrono::steady_clock::now();
+    loop.context().restart();
+    loop.spawn(call_many(loop, pool, {"127.0.0.1", child.port(), tls.get()}, count, streams), Log(),
+               "");
+    loop.run();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    const std::size_t after = child.resident();
+    std::filesystem::remove_all(root);
+    REQUIRE(streams.size() == count);
+    std::printf("%zu idle TLS connections: %zu octets each, %.0f handshakes a second, both ends\n",
+                count, (after - before) / count, count / took.count());
+    CHECK((after - before) / count < 40000);
 }

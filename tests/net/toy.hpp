@@ -215,7 +215,7 @@ class Server final : public net::Service {
             Result<wire::TlsInfo> info = co_await stream.handshake(*options_.tls, deadline);
             if (!info) co_return;
         }
-        Owner owner(diary_);
+        Owner owner(*diary_);
         Session session(options_.times, options_.tls_first);
         {
             const std::lock_guard lock(mutex_);
@@ -236,7 +236,8 @@ class Server final : public net::Service {
         const std::lock_guard lock(mutex_);
         return talk_;
     }
-    Diary& diary() { return diary_; }
+    Diary& diary() { return *diary_; }
+    std::shared_ptr<Diary> diary_pointer() { return diary_; }
     net::Loop& loop() { return loop_; }
     net::Connections& connections() { return connections_; }
 
@@ -250,7 +251,7 @@ class Server final : public net::Service {
     std::mutex mutex_;
     std::string talk_;
     std::vector<net::Handle> handles_;
-    Diary diary_;
+    std::shared_ptr<Diary> diary_ = std::make_shared<Diary>();
     Log log_{[this](Severity, std::string_view text) { note(text); }};
     SystemClock clock_;
     net::Connections connections_;
