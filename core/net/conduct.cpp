@@ -11,7 +11,8 @@ namespace mailhandler::net {
 namespace {
 
 // After this many octets without a wait, the other connections have their turn.
-constexpr std::size_t fair_share = 512 * 1024;
+// That many octets of short commands are some ten thousand of them.
+constexpr std::size_t fair_share = 128 * 1024;
 
 struct ReadBlock final : Work {
     ReadBlock(wire::Body& b, std::uint64_t o, std::string& i) : body(b), offset(o), into(i) {}

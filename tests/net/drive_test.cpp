@@ -109,19 +109,19 @@ TEST_CASE("A peer that has half-closed still hears its replies") {
 }
 
 TEST_CASE("A deadline ends the conversation with the session's words") {
-    Server server(Server::Options{.times = {.idle = 150ms}});
+    Server server(Server::Options{.times = {.idle = 1s}});
     Caller caller(server.port());
     CHECK(caller.line() == "HELLO");
     for (int i = 0; i < 4; ++i) {  // each line extends it
-        std::this_thread::sleep_for(80ms);
+        std::this_thread::sleep_for(300ms);
         caller.say("ECHO x\r\n");
         CHECK(caller.line() == "x");
     }
     const auto began = std::chrono::steady_clock::now();
     CHECK(caller.line() == "TIMEOUT");
     const auto waited = std::chrono::steady_clock::now() - began;
-    CHECK(waited > 100ms);
-    CHECK(waited < 2s);
+    CHECK(waited > 500ms);
+    CHECK(waited < 5s);
     CHECK(caller.line() == "<end>");
 }
 
@@ -269,7 +269,7 @@ TEST_CASE("A flood on one connection leaves the others their turn") {
     });
     for (int i = 0; i < 20; ++i) {
         quiet.say("ECHO x\r\n");
-        CHECK(quiet.line(2000) == "x");
+        CHECK(quiet.line() == "x");
     }
     stop = true;
     writer.join();
