@@ -92,7 +92,7 @@ bool read_line(const std::string& line, char we, int number, const Fragments& fr
     } else if (begins(line, "A: ")) {
         const std::size_t arrow = line.find(" => ");
         if (arrow == std::string::npos) return false;
-        dialog.answers.emplace_back(line.substr(3, arrow - 3), line.substr(arrow + 4));
+        dialog.answers.emplace_back(line.substr(3, arrow - 3), unescape(line.substr(arrow + 4)));
     } else if (read_step(line, we, step)) {
         dialog.steps.push_back(step);
     } else {
