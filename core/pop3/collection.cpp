@@ -90,6 +90,7 @@ bool Collection::respond(std::string_view line) {
         --retrieving_;
         retrieving_octets_ -= cost(flight.index);
         ++counts_.refused;
+        ++ended_;
         pieces_.push_back({flight.index, true, Piece::End::refused, std::string(line)});
     } else if (ok) {
         marked_.push_back(flight.index);
@@ -101,7 +102,7 @@ bool Collection::respond(std::string_view line) {
 
 void Collection::begin_message() {
     in_message_ = true;
-    decoder_ = {};
+    decoder_ = wire::DotDecoder();
     message_octets_ = 0;
     too_large_ = false;
     pieces_.push_back({flights_.front().index, true, Piece::End::more, {}});
@@ -149,17 +150,18 @@ void Collection::end_message() {
             ++counts_.wrong_size;
     }
     in_message_ = false;
+    ++ended_;
     flights_.pop_front();
     --retrieving_;
     retrieving_octets_ -= cost(flight.index);
 }
 
 bool Collection::full() const {
-    return gathered_ >= window_.chunk || pieces_.size() >= window_.chunk_messages;
+    return gathered_ >= window_.chunk || ended_ >= window_.chunk_messages;
 }
 
 std::vector<Piece> Collection::take() {
-    gathered_ = 0;
+    gathered_ = ended_ = 0;
     return std::exchange(pieces_, {});
 }
 

@@ -80,6 +80,7 @@ class Collection {
 
     std::vector<Piece> pieces_;
     std::size_t gathered_ = 0;  // octets of pieces_
+    std::size_t ended_ = 0;     // pieces_ that end their message
     Outcomes counts_;
     std::vector<std::uint32_t> marked_;
 };
