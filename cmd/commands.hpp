@@ -24,6 +24,7 @@ enum class Completes {
     address,            // any defined address
     domain_or_address,
     domain_or_mailbox,  // what has a password
+    new_address,        // NAME@ one of our domains
     target,             // of an alias: a local part, an address, @default
     fetch,              // a name of ROOT/fetch
     file,
@@ -31,6 +32,7 @@ enum class Completes {
     command,
     queue_id,
     held_id,
+    then,               // what takes a removed mailbox's place: bouncer, alias:ADDR, default
     choice,             // one of `choices`
 };
 
