@@ -30,8 +30,6 @@ enum class Completes {
     file,
     directory,
     command,
-    queue_id,
-    held_id,
     then,               // what takes a removed mailbox's place: bouncer, alias:ADDR, default
     choice,             // one of `choices`
 };

@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "commands.hpp"
+#include "config/load.hpp"
+#include "mail/address.hpp"
 
 namespace mailhandler::cmd {
 
@@ -80,20 +82,102 @@ Candidates option_candidates(const Typed& typed) {
     return found;
 }
 
-// What the value may be, whatever of it is typed already.
-Candidates value_candidates(Context&, Completes kind,
-                            const std::vector<std::string_view>& choices) {
+Candidates domain_candidates(Context& context) {
+    Candidates found;
+    for (const auto& name : config::domain_names(context.disk, context.root).names)
+        found.push_back({name, ""});
+    return found;
+}
+
+// The addresses one file defines, each with what it is.
+void add_addresses(const route::Domain& domain, Completes kind, Candidates& found) {
+    const auto add = [&](const auto& map, Completes only, const char* says) {
+        if (kind == only || kind == Completes::address)
+            for (const auto& [key, each] : map)
+                found.push_back({mail::quote_local(key) + '@' + domain.name, says});
+    };
+    add(domain.mailboxes, Completes::mailbox, "mailbox");
+    add(domain.aliases, Completes::alias, "alias");
+    add(domain.bouncers, Completes::bouncer, "bouncer");
+}
+
+Candidates address_candidates(Context& context, Completes kind) {
+    Candidates found;
+    for (const auto& name : config::domain_names(context.disk, context.root).names)
+        if (const auto loaded = config::load_domain(context.disk, context.root, name); loaded.ok())
+            add_addresses(*loaded.value, kind, found);
+    const auto by_word = [](const Candidate& a, const Candidate& b) { return a.word < b.word; };
+    std::sort(found.begin(), found.end(), by_word);
+    found.erase(std::unique(found.begin(), found.end(),
+                            [](const auto& a, const auto& b) { return a.word == b.word; }),
+                found.end());
+    return found;
+}
+
+// NAME@ what follows it: once there is an @, one of our domains.
+Candidates new_address_candidates(Context& context, const std::string& current) {
+    Candidates found;
+    const auto at = current.rfind('@');
+    if (at == current.npos) return found;
+    for (const auto& domain : domain_candidates(context))
+        found.push_back({current.substr(0, at + 1) + domain.word, ""});
+    return found;
+}
+
+Candidates then_candidates(Context& context, const std::string& current) {
+    Candidates found{{"bouncer", "new mail is answered with no"},
+                     {"default", "new mail goes to the domain's default mail handler"}};
+    if (!current.starts_with("alias:")) {
+        found.push_back({"alias:", "new mail goes to somebody else"});
+        return found;
+    }
+    for (const auto& address : address_candidates(context, Completes::address))
+        found.push_back({"alias:" + address.word, address.says});
+    return found;
+}
+
+void append(Candidates& to, Candidates more) {
+    to.insert(to.end(), std::make_move_iterator(more.begin()),
+              std::make_move_iterator(more.end()));
+}
+
+// What the value may be; complete() leaves out what does not begin as `current` does.
+Candidates value_candidates(Context& context, Completes kind,
+                            const std::vector<std::string_view>& choices,
+                            const std::string& current) {
+    Candidates found;
     switch (kind) {
+        case Completes::nothing: break;
         case Completes::command: return command_candidates();
         case Completes::file: return {{":files", ""}};
         case Completes::directory: return {{":directories", ""}};
-        case Completes::choice: {
-            Candidates found;
+        case Completes::domain: return domain_candidates(context);
+        case Completes::mailbox:
+        case Completes::alias:
+        case Completes::bouncer:
+        case Completes::address: return address_candidates(context, kind);
+        case Completes::domain_or_address:
+        case Completes::domain_or_mailbox:
+            found = domain_candidates(context);
+            append(found, address_candidates(context, kind == Completes::domain_or_mailbox
+                                                          ? Completes::mailbox
+                                                          : Completes::address));
+            break;
+        case Completes::new_address: return new_address_candidates(context, current);
+        case Completes::target:
+            found = address_candidates(context, Completes::address);
+            found.push_back({"@default", "the domain's own mailbox"});
+            break;
+        case Completes::then: return then_candidates(context, current);
+        case Completes::fetch:
+            for (const auto& name : config::fetch_names(context.disk, context.root).names)
+                found.push_back({name, ""});
+            break;
+        case Completes::choice:
             for (const auto choice : choices) found.push_back({std::string(choice), ""});
-            return found;
-        }
-        default: return {};
+            break;
     }
+    return found;
 }
 
 const Argument* argument_at(const Command& command, std::size_t position) {
@@ -104,12 +188,12 @@ const Argument* argument_at(const Command& command, std::size_t position) {
 
 Candidates candidates(Context& context, const Typed& typed, const std::string& current) {
     if (typed.expecting)
-        return value_candidates(context, typed.expecting->completes, typed.expecting->choices);
+        return value_candidates(context, typed.expecting->completes, typed.expecting->choices, current);
     if (!typed.only_words && !current.empty() && current.front() == '-')
         return option_candidates(typed);
     if (!typed.command) return typed.positional ? Candidates() : command_candidates();
     const Argument* argument = argument_at(*typed.command, typed.positional);
-    return argument ? value_candidates(context, argument->completes, argument->choices)
+    return argument ? value_candidates(context, argument->completes, argument->choices, current)
                     : Candidates();
 }
 

@@ -36,7 +36,7 @@ void print_text(Context& context, const route::Directory& directory) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& [name, domain] : directory.domains()) {
         if (domain->unavailable) {
-            rows.push_back({name, "unavailable: " + domain->why_unavailable});
+            rows.push_back({name, "unavailable"});
             continue;
         }
         rows.push_back({name, std::string(action_name(domain->fallback.action)),

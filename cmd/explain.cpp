@@ -69,7 +69,7 @@ class Explainer {
         if (std::holds_alternative<route::Refuse>(route.outcome))
             status_ = gravest(status_, status::no);
         if (std::holds_alternative<route::Defer>(route.outcome))
-            status_ = gravest(status_, status::later);
+            status_ = gravest(status_, root_.problems ? status::configuration : status::later);
         if (address && !address->domain().empty() &&
             !root_.directory.speaks_for(address->domain()))
             stranger_ = address->domain();

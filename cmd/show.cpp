@@ -159,7 +159,7 @@ void show_domains(Context& context, const std::vector<std::shared_ptr<const rout
     std::vector<std::vector<std::string>> cells;
     for (const auto& domain : all) {
         if (domain->unavailable)
-            cells.push_back({"unavailable", domain->name, domain->why_unavailable, domain->file});
+            cells.push_back({"unavailable", domain->name, "", domain->file});
         else
             for (const auto& row : rows_of(*domain, today, nullptr))
                 cells.push_back({row.kind, row.address, row.says, row.where});
@@ -176,7 +176,7 @@ int run(Context& context, const Arguments& arguments) {
         if (!parsed) return parsed.error();
         name = parsed->domain();
         address = std::move(*parsed);
-    } else if (!what.empty()) {
+    } else if (arguments.has("WHAT")) {
         auto domain = configured_domain(context, what);
         if (!domain) return domain.error();
         name = *domain;

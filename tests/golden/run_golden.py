@@ -9,13 +9,15 @@ A case is a text file. Each step of it is
 
 A line "# …" between steps is a comment. A step may be any shell command; $ROOT is the fresh root,
 $MAILHANDLER_ROOT says the same, and the paths of both are shown as ROOT. "~" in an expected line
-stands for any text (a hash, a time). UPDATE=1 rewrites the cases with what was printed.
+stands for any text (a hash, a time). A comment "# root: NAME" starts the case with a copy of
+tests/golden/roots/NAME instead of an empty directory. UPDATE=1 rewrites the cases with what was printed.
 """
 
 import difflib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,7 +63,11 @@ def run(path, update):
     written, wrong = [], []
     with tempfile.TemporaryDirectory(prefix="golden.") as place:
         root = pathlib.Path(place).resolve() / "root"
-        root.mkdir()
+        start = re.search(r"^# root: (\S+)$", path.read_text(), re.M)
+        if start:
+            shutil.copytree(HERE / "roots" / start[1], root)
+        else:
+            root.mkdir()
         environment = {**os.environ, "ROOT": str(root), "MAILHANDLER_ROOT": str(root), "TZ": "UTC",
                        "LC_ALL": "C.UTF-8", "PATH": f"{BINARY.parent}:{os.environ['PATH']}"}
         environment.pop("NO_COLOR", None)
