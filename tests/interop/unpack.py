@@ -31,6 +31,11 @@ def _needed(packages):
     return sorted(set(re.findall(r"^Inst (\S+)", plan, re.M)) | set(packages))
 
 
+def _download(packages, debs):
+    # apt drops to its own user for downloads and complains where that user cannot write.
+    _run(["apt-get", "-o", "APT::Sandbox::User=root", "download", *_needed(packages)], cwd=debs)
+
+
 def _merge_usr(tree):
     """/lib, /bin and /sbin are links into /usr on the machine: a directory laid over one of them
     would hide everything there."""
@@ -48,8 +53,11 @@ def prefix(name, packages):
         return tree
     debs = PEERS / "debs" / name
     debs.mkdir(parents=True, exist_ok=True)
-    # apt drops to its own user for downloads and complains where that user cannot write.
-    _run(["apt-get", "-o", "APT::Sandbox::User=root", "download", *_needed(packages)], cwd=debs)
+    try:
+        _download(packages, debs)
+    except Unavailable:  # lists of packages that are missing or out of date
+        _run(["apt-get", "update", "-qq"])
+        _download(packages, debs)
     tree.mkdir(exist_ok=True)
     for deb in sorted(debs.glob("*.deb")):
         _run(["dpkg", "-x", str(deb), str(tree)])
