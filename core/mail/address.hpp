@@ -37,7 +37,7 @@ class Address {
     // Parses Mailbox of RFC 5321 section 4.1.2, with the UTF-8 of RFC 6531: `local@domain`,
     // `"quoted local"@domain`, `local@[literal]`. No comments, no display name, no angle brackets.
     // Errors: permanent, with the reason in words a peer or a person understands; `where` is empty
-    // and `cause` holds nothing of the text, so it can be said in a reply.
+    // and `cause` holds at most one printable character of the text, so it can be said in a reply.
     static Result<Address> parse(std::string_view text);
 
     // The same, and the bare `postmaster` of RFC 5321 section 4.5.1 (its domain is then empty).

@@ -28,7 +28,7 @@ class Review {
     std::vector<Finding> run() {
         for (const auto& [key, alias] : domain_.aliases) {
             for (const Target& target : alias.targets) check_target(alias, target);
-            walk({&domain_, &alias}, 0);
+            walk({&domain_, &alias});
         }
         check_default();
         check_twice();
@@ -53,7 +53,7 @@ class Review {
         }
         const void* id() const { return alias ? static_cast<const void*>(alias) : domain; }
     };
-    enum class State { under_way, done };
+    static constexpr std::size_t under_way = static_cast<std::size_t>(-1);
 
     void error(unsigned line, std::string text) {
         found_.push_back({domain_.file, line, std::move(text), true});
@@ -95,7 +95,7 @@ class Review {
                 error(target.line,
                       "forward: " + target.spelling + " is not defined in " + domain->file);
         }
-        walk({&domain_, nullptr}, 0);
+        walk({&domain_, nullptr});
     }
 
     // "two other definitions of one address are an error that names both lines"
@@ -159,21 +159,29 @@ class Review {
         return {&domain, nullptr};
     }
 
-    // Depth first, each rule once: an edge back to a rule under way is a loop.
-    void walk(const Node& node, std::size_t depth) {
-        if (depth > 1000 || !states_.emplace(node.id(), State::under_way).second) return;
+    // Depth first, each rule once: an edge back to a rule under way is a loop. Says how many rules
+    // long the longest way from `node` is.
+    std::size_t walk(const Node& node) {
+        const auto known = heights_.find(node.id());
+        if (known != heights_.end()) return known->second;
+        if (path_.size() > 10 * deepest) return deepest + 1;  // the stack has an end, too
+        heights_[node.id()] = under_way;
         path_.push_back(node);
+        std::size_t height = 0;
         for (const Target& target : node.targets()) {
             const Node to = next(node, target);
             if (!to.domain) continue;
-            const auto state = states_.find(to.id());
-            if (state == states_.end())
-                walk(to, depth + 1);
-            else if (state->second == State::under_way)
+            const std::size_t below = walk(to);
+            if (below == under_way)
                 report_loop(to);
+            else
+                height = std::max(height, below);
         }
         path_.pop_back();
-        states_[node.id()] = State::done;
+        if (++height == deepest + 1 && node.domain == &domain_)
+            error(node.line(),
+                  node.text() + " leads through more than 100 aliases: its mail is deferred");
+        return heights_[node.id()] = height;
     }
 
     void report_loop(const Node& back) {
@@ -191,7 +199,7 @@ class Review {
     const Domain& domain_;
     std::vector<Finding> found_;
     std::vector<Node> path_;
-    std::unordered_map<const void*, State> states_;
+    std::unordered_map<const void*, std::size_t> heights_;  // or under_way
 };
 
 }  // namespace

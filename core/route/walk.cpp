@@ -6,9 +6,6 @@ namespace mailhandler::route {
 
 namespace {
 
-// An alias of an alias of an alias … deeper than this is nobody's intention.
-constexpr std::size_t deepest = 100;
-
 std::string spelled(const std::vector<Target>& targets) {
     std::string text = "to ";
     for (const Target& target : targets) {

@@ -11,6 +11,9 @@
 
 namespace mailhandler::route {
 
+// An alias of an alias of an alias … deeper than this is nobody's intention.
+constexpr std::size_t deepest = 100;
+
 class Walk {
   public:
     Walk(const Directory& directory, Date today) : directory_(directory), today_(today) {}

@@ -83,3 +83,16 @@ TEST_CASE("Two definitions of one address name both lines") {
     CHECK(says(all, ":3: error: Anne is defined twice: alias here, mailbox in line 2"));
     CHECK(says(all, ":6: error: bob is defined twice: elsewhere here, mailbox in line 5"));
 }
+
+TEST_CASE("A chain too long to be followed is an error, told once") {
+    Maker maker("x.example");
+    maker.deliver().mailbox("end");
+    for (int i = 0; i < 3000; ++i)
+        maker.alias("c" + std::to_string(i), {"c" + std::to_string(i + 1)});
+    maker.alias("c3000", {"end"});
+    const std::string all = findings(directory({maker}), "x.example");
+    CHECK(says(all, "c2900@x.example leads through more than 100 aliases"));
+    CHECK(std::count(all.begin(), all.end(), '\n') == 1);
+    CHECK(told(directory({maker}), "c2900@x.example") == "451 4.3.5");
+    CHECK(told(directory({maker}), "c2901@x.example") == "mailbox end@x.example");
+}
