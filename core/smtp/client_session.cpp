@@ -296,10 +296,13 @@ void ClientSession::fail(std::string doing, Reply reply, bool handshake) {
 void ClientSession::lose(const std::string& why) {
     const Reply reply{451, "4.4.2", why};
     todo_.clear();
+    // A message must not be taken on that can no longer be sent.
+    const bool wanting = question_ && std::holds_alternative<WantMessage>(*question_);
+    if (wanting) question_.reset();
     if (message_ && !question_) {
         refuse_rest(reply);
         finish_message();
-    } else if (!ready_) {
+    } else if (!ready_ || wanting) {
         fail("connect", reply);
     }
     stage_ = Stage::aborting;
