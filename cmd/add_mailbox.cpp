@@ -33,17 +33,17 @@ int add(Context& context, const Arguments& arguments, DomainChange& change,
     std::vector<config::Change> changes;
     const auto password = read_password(context, arguments, address);
     if (!password) return password.error();
-    std::string hash;  // empty: nobody can log in
     if (*password) {
-        auto made = agent::hash_password(**password, context.random);
-        if (!made) return context.fail(made.error());
-        hash = std::move(*made);
+        auto hash = agent::hash_password(**password, context.random);
+        if (!hash) return context.fail(hash.error());
+        changes.push_back(config::Set{{"mailbox", key, "password"}, std::move(*hash)});
+    } else {
+        changes.push_back(config::Make{{"mailbox", key}});
     }
-    changes.push_back(config::Set{{"mailbox", key, "password"}, hash});
     if (const auto quota = arguments.option("--quota"))
         changes.push_back(config::Set{{"mailbox", key, "quota"}, *quota});
     if (const auto made = change.make(context, changes); !made) return made.error();
-    if (hash.empty()) {
+    if (!*password) {
         context.say("it has no password: mail is kept, but nobody can log in");
         context.hint(fmt::format("'mailhandler passwd {}' gives it one", address));
     }

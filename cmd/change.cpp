@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "commands.hpp"
 #include "print.hpp"
 
 namespace mailhandler::cmd {
@@ -41,46 +42,38 @@ Answer<DomainChange> DomainChange::begin(Context& context, const std::string& do
     if (!lock) return stop(lock.error());
     change.lock_ = std::move(*lock);
     change.dry_run_ = dry_run;
-    change.path_ = store::Layout(context.root).domain_file(domain);
-    auto text = disk::read_file(context.disk, change.path_);
-    if (!text) return stop(context.fail(text.error()));
-    change.text_ = std::move(*text);
     auto loaded = config::load_domain(context.disk, context.root, domain);
     for (const auto& problem : loaded.problems)
         if (problem.error || !loaded.ok()) context.err << printable(problem.show()) << '\n';
     if (!loaded.ok())
         return stop(context.fail(status::configuration,
                                  "a file that has an error is not edited, nothing was changed",
-                                 fmt::format("mend {} first", change.path_)));
+                                 fmt::format("mend domains/{}.toml first", domain)));
     change.domain_ = std::move(*loaded.value);
     return change;
 }
 
 Answer<bool> DomainChange::make(Context& context, const std::vector<config::Change>& changes) {
-    const auto after = config::edit(text_, changes, domain_.file);
-    if (!after) return stop(context.fail(after.error()));
-    if (*after == text_) {
-        if (context.json) print_difference(context, domain_.file, text_, text_, dry_run_);
-        return false;
+    const auto edited =
+        config::edit_file(context.disk, context.root, domain_.file, changes, {}, dry_run_);
+    if (!edited) {
+        // One problem a line: each is a line of talk.
+        context.err << "mailhandler " << context.command->name
+                    << ": nothing was changed (lines as they would be afterwards):\n";
+        const std::string problems = edited.error().text();
+        for (std::string_view rest = problems; !rest.empty();) {
+            const auto end = rest.find('\n');
+            context.err << printable(rest.substr(0, end)) << '\n';
+            rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
+        }
+        return stop(status_of(edited.error()));
     }
-    // As the server will judge it: what it would not load is not written.
-    auto judged = config::parse_domain(*after, domain_.file, domain_.name);
-    for (const auto& problem : judged.problems) context.err << printable(problem.show()) << '\n';
-    if (!judged.ok())
-        return stop(context.fail(status::configuration,
-                                 "with this change the file would not be right, nothing was "
-                                 "changed (lines as they would be afterwards)"));
-    if (!dry_run_) {
-        const auto status = context.disk.status(path_);
-        if (!status) return stop(context.fail(status.error()));
-        // The file holds secrets: never wider than 0640, whatever it was.
-        if (auto done = disk::replace_file(context.disk, path_, *after, status->mode & 0640); !done)
-            return stop(context.fail(done.error()));
-    }
-    print_difference(context, domain_.file, text_, *after, dry_run_);
-    text_ = *after;
-    domain_ = std::move(*judged.value);
-    return true;
+    for (const auto& warning : edited->warnings) context.err << printable(warning.show()) << '\n';
+    if (context.json || edited->changed())
+        print_difference(context, domain_.file, edited->before, edited->after, dry_run_);
+    auto judged = config::parse_domain(edited->after, domain_.file, domain_.name);
+    if (judged.ok()) domain_ = std::move(*judged.value);
+    return edited->changed();
 }
 
 }  // namespace mailhandler::cmd

@@ -28,7 +28,6 @@ class DomainChange {
 
     std::unique_ptr<disk::Lock> lock_;
     bool dry_run_ = false;
-    std::string path_, text_;
     route::Domain domain_;
 };
 

@@ -5,7 +5,18 @@
 namespace mailhandler::cmd {
 
 // Each is in the file of its name.
+Command init();
+Command add_domain();
+Command remove_domain();
 Command domains();
+Command set_default();
+Command add_mailbox();
+Command remove_mailbox();
+Command passwd();
+Command add_alias();
+Command remove_alias();
+Command add_bouncer();
+Command remove_bouncer();
 Command bouncers();
 Command show();
 Command explain();
@@ -28,7 +39,18 @@ const std::vector<std::string_view>& groups() {
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{
+        init(),
+        add_domain(),
+        remove_domain(),
         domains(),
+        set_default(),
+        add_mailbox(),
+        remove_mailbox(),
+        passwd(),
+        add_alias(),
+        remove_alias(),
+        add_bouncer(),
+        remove_bouncer(),
         bouncers(),
         show(),
         explain(),
