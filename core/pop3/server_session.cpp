@@ -295,7 +295,8 @@ void ServerSession::send_content() {
         out_ += refusal(content.outcome, content.text, otherwise);
         return;
     }
-    out_ += one.lines ? ok() : ok(std::to_string(content.length) + " octets");
+    // The size that LIST gave; a file with bare LF grows on its way.
+    out_ += one.lines ? ok() : ok(std::to_string(transaction_->maildrop().size(one.index)) + " octets");
     body_ = wire::SendBody{std::move(content.body), 0, content.length, true};
 }
 

@@ -1,0 +1,205 @@
+#include "agent/access.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <unordered_set>
+
+#include "agent/message_file.hpp"
+
+namespace mailhandler::agent {
+
+namespace {
+
+using pop3::Outcome;
+
+Outcome outcome_of(const Fault& fault) {
+    return fault.temporary ? Outcome::temporary : Outcome::permanent;
+}
+
+bool by_base(const store::MessageName& one, const store::MessageName& other) {
+    return one.base < other.base;
+}
+
+// FNV-1a, 64 bits, from a given start: a name of fixed length for one that cannot be shown.
+std::uint64_t digest(std::string_view octets, std::uint64_t hash) {
+    for (const char c : octets) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    return hash;
+}
+
+std::string hexadecimal(std::string_view name) {
+    std::string text;
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (int part = 0; part < 4; ++part) {
+        hash = digest(name, hash + static_cast<unsigned>(part));
+        for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[hash >> shift & 15];
+    }
+    return text;
+}
+
+// Two files of one base name (another program's doing) must not share a UIDL.
+std::string uidl_of(const store::MessageName& name, std::unordered_set<std::string>& taken) {
+    std::string uidl = pop3::Maildrop::valid_uidl(name.base) ? name.base : hexadecimal(name.base);
+    for (int twin = 2; !taken.insert(uidl).second; ++twin)
+        uidl = hexadecimal(name.base + '#' + std::to_string(twin));
+    return uidl;
+}
+
+}  // namespace
+
+pop3::Opened MaildropAccess::open(const std::string& maildir) {
+    close();
+    maildir_ = maildir;
+    freed_ = 0;
+    if (!disk::exists(disk_, maildir + "/tmp")) {  // made last: a login syncs nothing otherwise
+        if (auto made = store::make_maildir(disk_, maildir); !made)
+            return {outcome_of(made.error()), made.error().cause, nullptr};
+    }
+    auto lock = disk_.lock(maildir + "/pop3.lock", false);
+    if (!lock && lock.error().error == EWOULDBLOCK)
+        return {Outcome::in_use, "another session has this mailbox open", nullptr};
+    if (!lock) return {outcome_of(lock.error()), lock.error().cause, nullptr};
+    lock_ = std::move(*lock);
+    if (auto frozen = freeze(); !frozen) {
+        close();
+        return {outcome_of(frozen.error()), frozen.error().cause, nullptr};
+    }
+    return {Outcome::ok, {}, maildrop_};
+}
+
+Result<> MaildropAccess::freeze() {
+    auto messages = store::list_maildir(disk_, maildir_);
+    if (!messages) return tl::unexpected(messages.error());
+    auto maildrop = std::make_shared<pop3::Maildrop>();
+    std::unordered_set<std::string> taken;
+    taken.reserve(messages->size());
+    std::size_t octets = 0;
+    for (const auto& message : *messages) octets += message.file.size();
+    files_.reserve(octets);
+    maildrop->reserve(messages->size(), octets);
+    begins_.reserve(messages->size() + 1);
+    for (const auto& message : *messages) {
+        std::uint64_t size = message.wire.value_or(0);
+        if (!message.wire) {
+            const auto counted =
+                wire_size(disk_, maildir_ + (message.in_new ? "/new/" : "/cur/") + message.file);
+            if (!counted) continue;  // it moved on or cannot be read: the next login sees it again
+            size = *counted;
+        }
+        maildrop->add(uidl_of(message, taken), size);
+        begins_.push_back(files_.size());
+        files_ += message.file;
+        in_new_.push_back(message.in_new);
+    }
+    begins_.push_back(files_.size());
+    maildrop_ = std::move(maildrop);
+    return {};
+}
+
+void MaildropAccess::close() {
+    lock_.reset();
+    maildrop_.reset();
+    files_ = {};
+    begins_ = {};
+    in_new_ = {};
+    moved_ = {};
+    looked_ = false;
+}
+
+std::string_view MaildropAccess::file(std::size_t index) const {
+    return std::string_view(files_).substr(begins_[index], begins_[index + 1] - begins_[index]);
+}
+
+// Where it was frozen, or where find_again() has seen it since.
+MaildropAccess::Whereabouts MaildropAccess::where(std::size_t index) const {
+    if (!moved_.empty()) {
+        const auto parsed = store::parse_message_name(file(index));
+        const auto found = std::lower_bound(moved_.begin(), moved_.end(), *parsed, by_base);
+        if (found != moved_.end() && found->base == parsed->base)
+            return {found->in_new, found->file};
+    }
+    return {in_new_[index], std::string(file(index))};
+}
+
+std::string MaildropAccess::path(std::size_t index) const {
+    const Whereabouts at = where(index);
+    return maildir_ + (at.in_new ? "/new/" : "/cur/") + at.file;
+}
+
+// The directory is listed once for a question, however many messages have moved.
+bool MaildropAccess::find_again(std::size_t index) {
+    if (!std::exchange(looked_, true)) {
+        auto messages = store::list_maildir(disk_, maildir_);
+        if (!messages) return false;
+        moved_ = std::move(*messages);
+        std::stable_sort(moved_.begin(), moved_.end(), by_base);
+    }
+    const auto parsed = store::parse_message_name(file(index));
+    return std::binary_search(moved_.begin(), moved_.end(), *parsed, by_base);
+}
+
+Result<std::shared_ptr<wire::Body>> MaildropAccess::open_body(std::size_t index) {
+    auto body = open_message(disk_, path(index));
+    if (body || body.error().error != ENOENT || !find_again(index)) return body;
+    return open_message(disk_, path(index));
+}
+
+pop3::Contents MaildropAccess::load(const pop3::Load& load) {
+    looked_ = false;
+    pop3::Contents contents;
+    contents.contents.reserve(load.wanted.size());
+    for (const auto& wanted : load.wanted) contents.contents.push_back(content(wanted));
+    return contents;
+}
+
+pop3::Content MaildropAccess::content(const pop3::Wanted& wanted) {
+    auto body = open_body(wanted.index);
+    if (!body && body.error().error == ENOENT) return {nullptr, 0, Outcome::ok, {}};
+    if (!body) return {nullptr, 0, outcome_of(body.error()), body.error().cause};
+    const auto name = store::parse_message_name(file(wanted.index));
+    // After a power cut a file of another program may be shorter than it was meant to be.
+    if (name->size && *name->size != (*body)->size())
+        return {nullptr, 0, Outcome::temporary, "the file has another size than its name says"};
+    std::uint64_t length = (*body)->size();
+    if (wanted.lines) {
+        const auto top = top_of(**body, *wanted.lines);
+        if (!top) return {nullptr, 0, outcome_of(top.error()), top.error().cause};
+        length = *top;
+    }
+    return {std::move(*body), length, Outcome::ok, {}};
+}
+
+Result<> MaildropAccess::unlink(std::size_t index) {
+    auto removed = disk_.remove(path(index));
+    if (removed || removed.error().error != ENOENT) return removed;
+    if (!find_again(index)) return {};  // somebody else removed it
+    removed = disk_.remove(path(index));
+    if (!removed && removed.error().error == ENOENT) return {};
+    return removed;
+}
+
+pop3::Removed MaildropAccess::remove(const pop3::Remove& remove) {
+    looked_ = false;
+    pop3::Removed result;
+    bool touched[2] = {false, false};  // cur/, new/
+    for (const std::uint32_t index : remove.indexes) {
+        if (auto removed = unlink(index); !removed) {
+            ++result.failed;
+            result.text = removed.error().cause;
+            continue;
+        }
+        touched[where(index).in_new] = true;
+        const auto name = store::parse_message_name(file(index));
+        freed_ += name->size.value_or(maildrop_->size(index));
+    }
+    for (const bool in_new : {false, true}) {
+        if (!touched[in_new]) continue;
+        auto synced = disk_.sync_directory(maildir_ + (in_new ? "/new" : "/cur"));
+        if (synced) continue;
+        // Gone for now, but a power cut may bring them back: that is not removed.
+        result.failed = remove.indexes.size();
+        result.text = synced.error().cause;
+    }
+    return result;
+}
+
+}  // namespace mailhandler::agent
