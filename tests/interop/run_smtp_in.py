@@ -47,6 +47,7 @@ DOMAIN = '[default]\naction = "deliver"\n'
 GENERATED = [
     ("generated stamps", b"X-RCPT-to: forged@example.com\r\n\tfolded\r\nReturn-path : <f@x.example>\r\n"
      b"Subject: a\r\nx-pop3-rcpt:\r\n b\r\nDelivered-To: other@example.com\r\n\r\nX-Rcpt-To: stays\r\n"),
+    ("generated white space first", b" \r\nX-Rcpt-To: forged@example.com\r\nSubject: a\r\n\r\nx\r\n"),
     ("generated dots", b"Subject: dots\r\n\r\n.\r\n..\r\n.x\r\n...\r\n"),
     ("generated no body", b"Subject: nothing\r\n\r\n"),
     ("generated no header", b"\r\nonly a body\r\n"),
@@ -121,7 +122,7 @@ class Run:
             if done.returncode == 0:
                 self.accepted("swaks: " + name, sender, recipient, octets, "ESMTPS" if tls else "ESMTP")
             else:
-                self.faults.append(f"swaks: {name}: {done.stdout[-400:]}")
+                self.faults.append(f"swaks: {name}: {(done.stderr + done.stdout)[-400:]}")
 
     def by_postfix(self, messages, place, tls):
         self.by_relay("Postfix", messages, place, "ESMTPS" if tls else "ESMTP", mtas.postfix_relay(
@@ -152,7 +153,9 @@ class Run:
                 self.faults.append(f"{kind}: {line}")
         for name, sender, recipient in given:
             if sender in reference.messages:
-                self.accepted(f"{kind}: {name}", sender, recipient, reference.messages[sender], protocol)
+                utf8 = not recipient.isascii()  # UTF8SMTP, UTF8SMTPS: RFC 6531 section 4.3, without the E
+                self.accepted(f"{kind}: {name}", sender, recipient, reference.messages[sender],
+                              protocol.replace("ESMTP", "UTF8SMTP" if utf8 else "ESMTP"))
             else:
                 self.faults.append(f"{kind}: {name}: did not reach the sink")
 

@@ -26,7 +26,7 @@ def expected(octets):
 class Sent:
     """A message that was acknowledged: its envelope and what it was."""
 
-    def __init__(self, name, sender, recipient, octets, protocol="E?SMTP"):
+    def __init__(self, name, sender, recipient, octets, protocol):
         self.name, self.sender, self.recipient = name, sender, recipient
         self.octets, self.protocol = octets, protocol
 
@@ -43,7 +43,7 @@ def stamp_faults(stamp, sent, hostname):
     received = re.sub(r"\s+", " ", lines[4])
     head, _, date = received.rpartition(";")
     for what, pattern in (("from", r"^Received: from \S+ "), ("by", rf" by {re.escape(hostname)}\b"),
-                          ("with", rf" with (UTF8)?({sent.protocol})\b"), ("id", r" id \S+"),
+                          ("with", rf" with ({sent.protocol})\b"), ("id", r" id \S+"),
                           ("for", rf" for <{re.escape(sent.recipient)}>")):
         if not re.search(pattern, head):
             faults.append(f"Received has no right `{what}`: {received}")

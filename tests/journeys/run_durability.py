@@ -106,6 +106,10 @@ class Client:
         self.reply()
         self.ask("EHLO client.example")
 
+    def close(self):
+        self.stream.close()
+        self.socket.close()
+
     def reply(self):
         line = self.stream.readline()
         while line[3:4] == b"-":
@@ -184,12 +188,14 @@ class Journey(unittest.TestCase):
         one = Client(port)
         replies = [one.message("single", ["zzz@example.com"]), one.message("second", ["yyy@example.com"]),
                    one.message("both", ["anne@example.com", "bob@example.com"])]
+        one.close()
         copies.update({"single": 1, "second": 1, "both": 2})
 
         def several(number):
             client = Client(port)
             for i in range(3):
                 replies.append(client.message(f"c{number}-{i}", ["anne@example.com"]))
+            client.close()
 
         copies.update({f"c{n}-{i}": 1 for n in range(4) for i in range(3)})
         threads = [threading.Thread(target=several, args=(n,)) for n in range(4)]
