@@ -6,6 +6,8 @@ namespace mailhandler::cmd {
 
 // Each is in the file of its name.
 Command init();
+Command check();
+Command stats();
 Command add_domain();
 Command remove_domain();
 Command domains();
@@ -40,6 +42,7 @@ const std::vector<std::string_view>& groups() {
 const std::vector<Command>& commands() {
     static const std::vector<Command> table{
         init(),
+        check(),
         add_domain(),
         remove_domain(),
         domains(),
@@ -54,6 +57,7 @@ const std::vector<Command>& commands() {
         bouncers(),
         show(),
         explain(),
+        stats(),
         help(),
         version_command(),
     };

@@ -35,7 +35,7 @@ int run(Context& context, const Arguments& arguments) {
         context.say(fmt::format("{} is a root already; nothing in it was changed{}", context.root,
                                 made->empty() ? "" : " but for what was missing"));
     else
-        context.hint("'mailhandler add-domain D' adds the first domain, 'mailhandler serve' serves");
+        context.hint("'mailhandler add-domain D' adds the first domain");
     return status::done;
 }
 

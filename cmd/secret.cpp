@@ -44,8 +44,8 @@ std::optional<std::string> line_of(std::istream& in) {
 }
 
 std::optional<std::string> ask_quietly(Context& context, const std::string& question) {
+    const NoEcho quiet;  // before the question: whoever answers it at once is not shown either
     context.err << question << std::flush;
-    const NoEcho quiet;
     auto line = line_of(context.in);
     context.err << '\n' << std::flush;
     return line;

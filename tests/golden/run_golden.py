@@ -69,6 +69,8 @@ def run(path, update):
         start = re.search(r"^# root: (\S+)$", path.read_text(), re.M)
         if start:
             shutil.copytree(HERE / "roots" / start[1], root)
+            for file in root.glob("domains/*"):
+                file.chmod(0o640)  # a check-out does not keep it
         else:
             root.mkdir()
         environment = {**os.environ, "ROOT": str(root), "MAILHANDLER_ROOT": str(root), "TZ": "UTC",

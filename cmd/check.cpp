@@ -1,0 +1,124 @@
+// check: everything that is wrong with a root, before the server or the mail finds out.
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "print.hpp"
+#include "root.hpp"
+#include "run/check.hpp"
+
+namespace mailhandler::cmd {
+
+namespace {
+
+using Problems = std::vector<config::Problem>;
+
+void append(Problems& to, Problems more) {
+    to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+// Rules that only the files together can break. What a file's own reading told is not repeated.
+void review(const route::Directory& directory, Problems& found) {
+    for (const auto& [name, domain] : directory.domains()) {
+        if (domain->unavailable) continue;
+        for (auto& finding : route::review(directory, *domain)) {
+            const bool told = std::any_of(found.begin(), found.end(), [&](const auto& problem) {
+                return problem.file == finding.file && problem.line == finding.line &&
+                       problem.text == finding.text;
+            });
+            if (!told)
+                found.push_back({finding.file, finding.line, 0, finding.text, finding.error});
+        }
+    }
+}
+
+std::vector<std::string> secret_files(Context& context, Problems& found) {
+    std::vector<std::string> files;
+    auto domains = config::domain_names(context.disk, context.root);
+    auto fetches = config::fetch_names(context.disk, context.root);
+    for (const auto& name : domains.names) files.push_back("domains/" + name + ".toml");
+    for (const auto& name : fetches.names) {
+        files.push_back("fetch/" + name + ".toml");
+        append(found, config::load_fetch(context.disk, context.root, name).problems);
+    }
+    append(found, std::move(fetches.problems));
+    return files;
+}
+
+Problems everything(Context& context) {
+    Problems found;
+    auto server = config::load_server(context.disk, context.root);
+    append(found, std::move(server.problems));
+    // With a broken mailhandler.toml the domains are still looked at.
+    const config::Server known = server.value.value_or(config::Server{});
+    auto loaded = config::load_directory(context.disk, context.root, known);
+    append(found, std::move(loaded.problems));
+    review(loaded.directory, found);
+    append(found, run::check_permissions(context.disk, context.root,
+                                         secret_files(context, found)));
+    if (server.ok()) {
+        append(found, run::check_listeners(known));
+        append(found, run::check_tls(context.disk, context.root, known, context.clock.wall()));
+    }
+    if (loaded.directory.domains().empty())
+        found.push_back({"domains", 0, 0, "there is no domain yet: 'mailhandler add-domain D'",
+                         false});
+    return found;
+}
+
+void print_json(Context& context, const Problems& found) {
+    Json json(context.out);
+    json.array();
+    for (const auto& problem : found)
+        json.object()
+            .member("file", problem.file)
+            .member("line", problem.line)
+            .member("column", problem.column)
+            .member("severity", problem.error ? "error" : "warning")
+            .member("text", problem.text)
+            .end();
+    json.end();
+}
+
+std::string count(std::ptrdiff_t number, std::string_view what) {
+    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
+int run(Context& context, const Arguments&) {
+    if (!disk::exists(context.disk, store::Layout(context.root).server_file()))
+        return read_server(context).error();
+    const Problems found = everything(context);
+    const auto errors = std::count_if(found.begin(), found.end(),
+                                      [](const auto& problem) { return problem.error; });
+    if (context.json)
+        print_json(context, found);
+    else
+        for (const auto& problem : found) context.out << printable(problem.show()) << '\n';
+    if (found.empty())
+        context.say("nothing is wrong with " + context.root);
+    else
+        context.say(count(errors, "error") + ", " +
+                    count(static_cast<std::ptrdiff_t>(found.size()) - errors, "warning"));
+    return errors ? status::configuration : status::done;
+}
+
+}  // namespace
+
+Command check() {
+    return {
+        .name = "check",
+        .group = "Start",
+        .summary = "find everything that is wrong with a root",
+        .description =
+            "Reads every file as the server would, judges every rule, and looks at certificates, "
+            "listeners and permissions. One line for each problem: the file and line, 'error' or "
+            "'warning', and what to do. The status is 78 when there is an error.\n\n"
+            "With --json, an array of {\"file\", \"line\", \"column\", \"severity\", \"text\"}.",
+        .arguments = {},
+        .options = {},
+        .examples = {{"mailhandler check", "before and after editing by hand"}},
+        .run = run,
+    };
+}
+
+}  // namespace mailhandler::cmd
