@@ -3,6 +3,7 @@
 
 #include "commands.hpp"
 #include "describe.hpp"
+#include "mail/received.hpp"
 #include "print.hpp"
 #include "root.hpp"
 
@@ -107,7 +108,85 @@ std::optional<std::vector<std::string>> domains_of(const std::vector<std::string
     return names;
 }
 
+// --message: what fetch would read in the message, then each recipient as if asked for.
+Answer<mail::TrustSettings> settings_of(Context& context, const Arguments& arguments) {
+    const auto name = arguments.option("--fetch");
+    if (!name)
+        return mail::TrustSettings{{"X-Rcpt-To", "X-POP3-Rcpt", "X-Original-To", "X-Envelope-To",
+                                    "Envelope-To", "Delivered-To"},
+                                   {}, "", ""};
+    auto loaded = config::load_fetch(context.disk, context.root, *name);
+    for (const auto& problem : loaded.problems) context.err << printable(problem.show()) << '\n';
+    if (!loaded.ok()) return stop(status::configuration);
+    return mail::TrustSettings{loaded.value->headers, loaded.value->trust, loaded.value->prefix,
+                               loaded.value->login};
+}
+
+void write_block_text(Context& context, const mail::TrustedBlock& block) {
+    context.out << fmt::format("trusted block: {} octets, down to Received by {}\n", block.size,
+                               block.ends_by.empty() ? "(nobody named)" : printable(block.ends_by));
+    for (const auto& host : block.passed)
+        context.out << "  past Received by " << printable(host) << '\n';
+    for (std::size_t i = 0; i < block.readings.size(); ++i) {
+        const auto& reading = block.readings[i];
+        context.out << "  " << reading.name << (block.chosen == i ? " (decides)" : "") << ':';
+        for (const auto& named : reading.recipients)
+            context.out << ' ' << printable(named.address.given());
+        for (const auto& login : reading.login)
+            context.out << ' ' << printable(login) << " (the login, skipped)";
+        for (const auto& junk : reading.unusable)
+            context.out << ' ' << printable(junk.value) << " (" << printable(junk.reason) << ')';
+        context.out << '\n';
+    }
+    for (const auto& name : block.below)
+        context.out << "  " << name << ": only below the block, not believed\n";
+}
+
+void write_block_json(Context& context, const mail::TrustedBlock& block) {
+    Json json(context.out);
+    json.object().object("block").member("octets", block.size).member("by", block.ends_by);
+    json.member("passed", block.passed).member("below", block.below).end();
+    block.chosen ? json.member("header", block.reading()->name) : json.member("header", nullptr);
+    json.array("headers");
+    for (const auto& reading : block.readings) {
+        json.object().member("name", reading.name).array("recipients");
+        for (const auto& named : reading.recipients) json.element(named.address.given());
+        json.end().member("login", reading.login).array("unusable");
+        for (const auto& junk : reading.unusable)
+            json.object().member("value", junk.value).member("reason", junk.reason).end();
+        json.end().end();
+    }
+    json.end().end();
+}
+
+int run_message(Context& context, const Arguments& arguments, const std::string& path) {
+    if (arguments.has("ADDR"))
+        return context.usage_error("an address and --message exclude each other");
+    const auto settings = settings_of(context, arguments);
+    if (!settings) return settings.error();
+    const auto octets = disk::read_file(context.disk, path);
+    if (!octets) return context.fail(octets.error());
+    const auto root = read_root(context);
+    if (!root) return root.error();
+    const auto block = mail::read_trusted_block(*octets, *settings);
+    context.json ? write_block_json(context, block) : write_block_text(context, block);
+    const auto* reading = block.reading();
+    if (!reading || !reading->unusable.empty() || reading->recipients.empty()) {
+        context.say(reading ? "the header that decides has a value that names nobody: the message "
+                              "would be held"
+                            : "no envelope header in the trusted block: nobody is guessed from To "
+                              "or Cc");
+        return status::no;
+    }
+    Explainer explainer(context, *root);
+    for (const auto& named : reading->recipients) explainer.explain(named.address.given());
+    return explainer.status();
+}
+
 int run(Context& context, const Arguments& arguments) {
+    if (const auto path = arguments.option("--message"))
+        return run_message(context, arguments, *path);
+    if (arguments.has("--fetch")) return context.usage_error("--fetch belongs to --message");
     const auto& addresses = arguments.all("ADDR");
     if (addresses.empty()) return context.usage_error("ADDR is missing: which address?");
     const auto only = domains_of(addresses);
@@ -140,13 +219,20 @@ Command explain() {
             "With --json, one object a line: {\"address\", \"outcome\": deliver, refuse or defer, "
             "\"code\", \"enhanced\", \"text\", \"destinations\": [{\"mailbox\"} or "
             "{\"forward\"}], \"steps\": [{\"rule\", \"file\", \"line\", \"subject\", \"note\", "
-            "\"shadowed\"}]}.",
+            "\"shadowed\"}]}.\n\n"
+            "With --message, tells the same of a message on disk as fetch would read it: the "
+            "trusted block, the envelope headers in it, which of them decides, and each "
+            "recipient. With --json, first an object {\"block\", \"header\", \"headers\"}.",
         .arguments = {{"ADDR", "the address, or - for standard input", Completes::address, false,
                        true}},
-        .options = {},
+        .options = {{"--message", "FILE", "explain a message on disk instead", Completes::file},
+                    {"--fetch", "NAME", "with --message: read it by fetch/NAME.toml",
+                     Completes::fetch}},
         .examples = {{"mailhandler explain zzz@example.com", "what becomes of a name nobody has"},
                      {"mailhandler explain --json anne+news@example.com", "for a program"},
-                     {"mailhandler explain - <addresses.txt", "a whole list"}},
+                     {"mailhandler explain - <addresses.txt", "a whole list"},
+                     {"mailhandler explain --message odd.eml --fetch office",
+                      "why a fetched message went where it went"}},
         .run = run,
     };
 }

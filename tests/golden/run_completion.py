@@ -67,6 +67,22 @@ class Completion(unittest.TestCase):
                 self.assertIn(option, text)
             self.assertNotIn("--json", self.asked(name, "--json", "--"))
 
+    def test_values_of_the_root(self):
+        self.run_in("cp", "-r", f"{TREE}/tests/golden/roots/example/.", str(self.root))
+        self.assertEqual(self.asked("set-default", "example.c"), ["example.com"])
+        self.assertEqual(self.asked("set-default", "example.com", ""), ["reject", "deliver", "forward"])
+        self.assertEqual(self.asked("remove-alias", ""), ["info@example.com", "sales@example.com"])
+        self.assertEqual(self.asked("remove-bouncer", "j"), ["john@example.com"])
+        self.assertEqual(self.asked("remove-mailbox", "anne@example.c"), ["anne@example.com"])
+        self.assertEqual(self.asked("remove-mailbox", "anne@example.com", "--then", "b"), ["bouncer"])
+        self.assertEqual(self.asked("remove-mailbox", "x", "--then", "alias:ad"), ["alias:admin@example.com"])
+        self.assertEqual(self.asked("add-mailbox", "new@example.o"), ["new@example.org"])
+        self.assertEqual(self.asked("add-mailbox", "--password-file", ""), [":files"])
+        self.assertEqual(self.in_bash("mailhandler remove-mailbox anne@example.c"), ["anne@example.com"])
+        self.assertEqual(self.in_bash("mailhandler remove-mailbox x --then alias:adm"), ["alias:admin@example.com"])
+        (self.root / "domains" / "example.com.toml").write_text("broken")
+        self.assertEqual(self.asked("explain", "anne"), ["anne@example.org"])
+
     def test_files_are_left_to_the_shell(self):
         self.assertEqual(self.asked("--root", ""), [":directories"])
 
