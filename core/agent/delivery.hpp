@@ -1,0 +1,89 @@
+// Mail that arrives: from an accepted transaction to durable copies in maildirs.
+//
+// Mailroom holds what all receptions share; a Reception answers the questions of one SMTP or LMTP
+// session (smtp/server_session.hpp). It decides nothing about addresses, route() does; and makes
+// nothing durable, store::Store does.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/configuration.hpp"
+#include "agent/recorder.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "disk/interface.hpp"
+#include "mail/stamp.hpp"
+#include "route/route.hpp"
+#include "smtp/server_session.hpp"
+#include "store/delivery.hpp"
+#include "store/layout.hpp"
+#include "store/leftovers.hpp"
+#include "store/maildir.hpp"
+#include "store/quota.hpp"
+
+namespace mailhandler::agent {
+
+// Everything receptions share. Outlives them all.
+struct Mailroom {
+    disk::Disk& disk;
+    const store::Layout& layout;
+    store::Store& store;
+    store::UniqueNames& names;
+    store::Quotas& quotas;
+    const Clock& clock;
+    Recorder& recorder;
+    Log log;
+    Snapshot snapshot;  // in force; changed on the network thread only
+};
+
+class Reception {
+  public:
+    // `client` is the session's own, read whenever a question is answered.
+    Reception(Mailroom& room, const smtp::Client& client, bool lmtp);
+
+    // Where each question is answered says smtp::place(): MayConnect, MayFrom, MayTo and Discard on
+    // the network thread, Spill and Commit on a disk-pool thread.
+    smtp::Answer answer(smtp::Question question);
+
+  private:
+    // A recipient that was answered 250, and where its copies go.
+    struct Accepted {
+        std::vector<route::ToMailbox> to;
+        std::string domain;
+        std::string rule;
+    };
+
+    smtp::Reply may_connect();
+    smtp::Reply may_from(const smtp::MayFrom& question);
+    smtp::Reply may_to(const smtp::MayTo& question);
+    std::optional<smtp::Reply> no_room(const route::ToMailbox& target, std::uint64_t size);
+    smtp::Reply spill(smtp::Spill& question);
+    std::vector<smtp::Reply> commit(smtp::Commit& message);
+    void forget();
+
+    struct Copy;
+    std::vector<Copy> copies(const mail::Envelope& envelope, const mail::Inbound& inbound,
+                             std::vector<bool>& looping) const;
+    std::optional<smtp::Reply> over_quota(const std::vector<Copy>& copies, std::uint64_t size);
+    Result<> store_copies(const std::vector<Copy>& made, const std::string& trace,
+                          const mail::Inbound& inbound, std::string_view rest);
+    std::vector<smtp::Reply> report(const mail::Envelope& envelope, const std::string& id,
+                                    std::uint64_t size, const std::vector<bool>& looping);
+
+    void record(watch::What what, const mail::Sender& sender, const mail::Address& recipient,
+                const Accepted& accepted, const std::string& why);
+
+    Mailroom& room_;
+    const smtp::Client& client_;
+    const bool lmtp_;
+    Snapshot snapshot_;  // as it was when the transaction began
+    std::vector<Accepted> accepted_;
+    // A large message: its header block stays in memory, the rest lies in the spill file.
+    std::string head_;
+    std::unique_ptr<disk::File> spilled_;
+};
+
+}  // namespace mailhandler::agent
