@@ -1,0 +1,46 @@
+#include "run/smtp.hpp"
+
+#include <fmt/format.h>
+
+namespace mailhandler::run {
+
+SmtpService::SmtpService(std::string name, smtp::Service kind, bool implicit_tls,
+                         agent::Mailroom& room, const net::Means& means)
+    : name_(std::move(name)), kind_(kind), implicit_tls_(implicit_tls), room_(room), means_(means) {}
+
+smtp::Settings SmtpService::settings() const {
+    const config::Server& server = *room_.snapshot.server;
+    smtp::Settings settings;
+    settings.hostname = server.hostname;
+    settings.service = kind_;
+    settings.tls_offered = means_.tls != nullptr && !implicit_tls_;
+    settings.message_size = server.limits.message_size;
+    settings.recipients = server.limits.recipients;
+    return settings;
+}
+
+net::Task<> SmtpService::serve(net::Stream stream) {
+    wire::Peer peer = stream.peer();
+    if (implicit_tls_) {
+        const Instant deadline = means_.clock.now() + means_.handshake;
+        const Result<wire::TlsInfo> info = co_await stream.handshake(*means_.tls, deadline);
+        if (!info) {
+            means_.log.debug(fmt::format("{} {}: {}", name_, peer.address, info.error().text()));
+            stream.abort();
+            co_return;
+        }
+        peer.secure = true;
+    }
+    smtp::ServerSession session(settings(), peer);
+    agent::Reception reception(room_, session.client(), kind_ == smtp::Service::lmtp);
+    const Result<> end = co_await net::drive(stream, session, reception, means_);
+    if (!end) means_.log.debug(fmt::format("{} {}", name_, end.error().text()));
+}
+
+std::string SmtpService::refusal() const {
+    if (implicit_tls_) return {};
+    return fmt::format("421 4.3.2 {} is serving as many connections as it can; try again later\r\n",
+                       room_.snapshot.server->hostname);
+}
+
+}  // namespace mailhandler::run

@@ -1,0 +1,34 @@
+// SMTP, submission and LMTP on a listener: session + agent::Reception + net::drive.
+#pragma once
+
+#include <string>
+
+#include "agent/delivery.hpp"
+#include "net/drive.hpp"
+#include "net/listen.hpp"
+#include "net/tls.hpp"
+#include "smtp/server_session.hpp"
+
+namespace mailhandler::run {
+
+class SmtpService final : public net::Service {
+  public:
+    // `implicit_tls`: the handshake comes first (RFC 8314). `means.tls` null: no TLS at all.
+    SmtpService(std::string name, smtp::Service kind, bool implicit_tls, agent::Mailroom& room,
+                const net::Means& means);
+
+    net::Task<> serve(net::Stream stream) override;
+    std::string refusal() const override;
+    std::string name() const override { return name_; }
+
+  private:
+    smtp::Settings settings() const;
+
+    const std::string name_;
+    const smtp::Service kind_;
+    const bool implicit_tls_;
+    agent::Mailroom& room_;
+    const net::Means& means_;
+};
+
+}  // namespace mailhandler::run
