@@ -23,6 +23,7 @@ Command bouncers();
 Command show();
 Command explain();
 Command help();
+Command serve();
 Command version_command();  // version.cpp
 
 const std::vector<std::string_view>& groups() {
@@ -58,6 +59,7 @@ const std::vector<Command>& commands() {
         show(),
         explain(),
         stats(),
+        serve(),
         help(),
         version_command(),
     };
