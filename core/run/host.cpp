@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "run/pop3.hpp"
 #include "run/smtp.hpp"
 #include "store/leftovers.hpp"
 #include "store/node.hpp"
@@ -46,6 +47,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       journal_(disk, layout, store::node_id(snapshot.server->node), clock),
       recorder_(journal_, clock, log_),
       room_{disk, layout, store_, names_, quotas_, clock, recorder_, log_, snapshot},
+      logins_(clock),
       disk_pool_("disk", disk_threads),
       password_pool_("password", password_threads),
       configuration_pool_("configuration", 1),
@@ -57,13 +59,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
 Result<> Host::open() {
     const config::Server& server = *room_.snapshot.server;
     if (auto opened = open_tls(server); !opened) return opened;
-    auto add = [this](const char* name, smtp::Service kind, bool implicit_tls) {
-        services_.push_back(
-            std::make_unique<SmtpService>(name, kind, implicit_tls, room_, means_));
-        by_name_[name] = services_.back().get();
-    };
-    add("smtp", smtp::Service::mx, false);
-    add("lmtp", smtp::Service::lmtp, false);
+    add_services();
     for (const auto& [key, service] : wanted(server))
         if (auto opened = open_listener(key, *service); !opened) return opened;
 
@@ -83,6 +79,17 @@ Result<> Host::open() {
     started.what = watch::What::started;
     recorder_.record(std::move(started));
     return {};
+}
+
+void Host::add_services() {
+    auto add = [this](std::unique_ptr<net::Service> service) {
+        by_name_[service->name()] = service.get();
+        services_.push_back(std::move(service));
+    };
+    add(std::make_unique<SmtpService>("smtp", smtp::Service::mx, false, room_, means_));
+    add(std::make_unique<SmtpService>("lmtp", smtp::Service::lmtp, false, room_, means_));
+    for (const bool implicit_tls : {false, true})
+        add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, means_));
 }
 
 std::vector<std::string> Host::listening() const {

@@ -9,6 +9,7 @@
 
 #include "agent/configuration.hpp"
 #include "agent/delivery.hpp"
+#include "agent/logins.hpp"
 #include "agent/recorder.hpp"
 #include "net/connections.hpp"
 #include "net/drive.hpp"
@@ -40,6 +41,7 @@ class Host {
     void signalled(int signal);
 
   private:
+    void add_services();
     // What [listen] asks for, as "smtp 127.0.0.1:2525" → the service.
     std::map<std::string, net::Service*> wanted(const config::Server& server);
     Result<> open_tls(const config::Server& server);
@@ -66,6 +68,7 @@ class Host {
     store::Journal journal_;
     agent::Recorder recorder_;
     agent::Mailroom room_;
+    agent::Logins logins_;
     std::unique_ptr<net::TlsServer> tls_;
 
     net::Pool disk_pool_, password_pool_, configuration_pool_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "run/secure.hpp"
+
 namespace mailhandler::run {
 
 SmtpService::SmtpService(std::string name, smtp::Service kind, bool implicit_tls,
@@ -21,17 +23,14 @@ smtp::Settings SmtpService::settings() const {
 
 net::Task<> SmtpService::serve(net::Stream stream) {
     wire::Peer peer = stream.peer();
+    std::optional<wire::TlsInfo> info;
     if (implicit_tls_) {
-        const Instant deadline = means_.clock.now() + means_.handshake;
-        const Result<wire::TlsInfo> info = co_await stream.handshake(*means_.tls, deadline);
-        if (!info) {
-            means_.log.debug(fmt::format("{} {}: {}", name_, peer.address, info.error().text()));
-            stream.abort();
-            co_return;
-        }
+        info = co_await secure_first(stream, means_);
+        if (!info) co_return;
         peer.secure = true;
     }
     smtp::ServerSession session(settings(), peer);
+    if (info) session.secured(*info);
     agent::Reception reception(room_, session.client(), kind_ == smtp::Service::lmtp);
     const Result<> end = co_await net::drive(stream, session, reception, means_);
     if (!end) means_.log.debug(fmt::format("{} {}", name_, end.error().text()));
