@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <unordered_set>
 
 #include "store/ledger_book.hpp"
 #include "store/maildir.hpp"
@@ -146,7 +147,8 @@ Result<> Ledger::State::write_copies(const std::vector<Collected>& batch, Staged
     std::set<std::string> directories;
     for (const Collected& message : batch) {
         if (message.copies.empty()) continue;
-        LedgerBook::Entry entry{{Known::State::staged, message.size, message.hash}, {}};
+        LedgerBook::Entry entry{
+            {Known::State::staged, message.size, message.hash, message.when}, {}};
         const std::string name = hash_of(
             {message.id.mailbox, std::to_string(message.id.validity), message.id.uid});
         for (std::size_t count = 0; count < message.copies.size(); ++count) {
@@ -202,7 +204,8 @@ Result<> Ledger::State::finish(const Staged& staged, Done done) {
             if (auto renamed = rename(move); !renamed) return renamed;
             directories.insert(disk::parent_path(move.to));
         }
-        done.emplace_back(id, Known{Known::State::done, entry.known.size, entry.known.hash});
+        done.emplace_back(id, Known{Known::State::done, entry.known.size, entry.known.hash,
+                                    entry.known.since});
     }
     for (const std::string& directory : directories) {
         auto synced = disk.sync_directory(directory);
@@ -307,7 +310,8 @@ Result<> Ledger::deliver(std::vector<Collected> batch) {
     State::Done done;
     for (const Collected& message : batch) {
         if (message.copies.empty()) {
-            done.emplace_back(message.id, Known{Known::State::done, message.size, message.hash});
+            done.emplace_back(message.id, Known{Known::State::done, message.size, message.hash,
+                                                message.when});
         }
     }
     return state.finish(staged, std::move(done));
@@ -337,15 +341,32 @@ Result<bool> Ledger::adopt(const MessageId& id, std::uint64_t size, const std::s
     return false;
 }
 
+Result<> Ledger::leaving(std::span<const MessageId> ids) {
+    State& state = *state_;
+    if (auto may = state.may_write(); !may) return may;
+    std::vector<MessageId> going;
+    for (const MessageId& id : ids) {
+        const auto before = known(id);
+        if (before && !before->leaving) going.push_back(id);
+    }
+    if (going.empty()) return {};
+    return state.book.leave(going);
+}
+
 Result<std::size_t> Ledger::forget_unlisted(const std::string& mailbox,
                                             std::span<const MessageId> listed) {
     State& state = *state_;
     if (auto may = state.may_write(); !may) return tl::unexpected(may.error());
-    const std::set<MessageId> there(listed.begin(), listed.end());
+    std::unordered_set<MessageId, MessageIdHash> there;
+    there.reserve(listed.size());
+    const auto shared = [](const MessageId& id) {
+        return MessageId{id.mailbox, id.validity, id.uid.substr(0, id.uid.find(' '))};
+    };
+    for (const MessageId& id : listed) there.insert(shared(id));
     std::vector<MessageId> gone;
     for (const auto& [id, entry] : state.book.entries()) {
         if (id.mailbox == mailbox && entry.known.state == Known::State::done &&
-            !there.contains(id)) {
+            !there.contains(shared(id))) {
             gone.push_back(id);
         }
     }

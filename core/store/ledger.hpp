@@ -39,7 +39,8 @@ struct Account {
 };
 
 // A message on the server: IMAP UID with its mailbox and UIDVALIDITY, or POP3 UIDL (RFC 1939) with
-// an empty mailbox and validity 0.
+// an empty mailbox and validity 0. Messages that share a UIDL are told apart by what stands behind a
+// space in `uid` (a UIDL has none).
 struct MessageId {
     std::string mailbox;
     std::uint64_t validity = 0;
@@ -82,12 +83,17 @@ struct Collected {
     std::uint64_t size = 0;  // octets, as on the server
     std::string hash;        // ContentHash::text()
     std::vector<Copy> copies;
+    WallTime when{};  // it was collected; whole seconds are kept
 };
 
 struct Known {
     enum class State { staged, done } state = State::staged;
     std::uint64_t size = 0;
     std::string hash;
+    WallTime since{};  // Collected::when; the epoch where it is not known
+    // It was to be deleted, see leaving(). Where it is listed nevertheless, only its content can
+    // tell whether it is the same message or another that was given its UID.
+    bool leaving = false;
 };
 
 class Ledger {
@@ -121,8 +127,13 @@ class Ledger {
     // validity of the same mailbox. Its entry (one, where several are alike) is then this one's.
     Result<bool> adopt(const MessageId& id, std::uint64_t size, const std::string& hash);
 
+    // Notes that the server is about to be told to delete these for good (QUIT, EXPUNGE). Call it
+    // before: the answer may be lost. What is not known is passed over.
+    Result<> leaving(std::span<const MessageId> ids);
+
     // Drops what `mailbox` holds no more. `listed` must be a complete, well-formed listing, all of
-    // which was dealt with. What is staged stays. Returns how many were dropped.
+    // which was dealt with; a UIDL stands for all messages that share it. What is staged stays.
+    // Returns how many were dropped.
     Result<std::size_t> forget_unlisted(const std::string& mailbox,
                                         std::span<const MessageId> listed);
 

@@ -19,6 +19,11 @@ std::optional<std::uint64_t> number(const std::string& text) {
     return value;
 }
 
+std::string seconds_of(WallTime when) {
+    return std::to_string(
+        std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count());
+}
+
 }  // namespace
 
 LedgerBook::LedgerBook(disk::Disk& disk, std::string path, std::string base)
@@ -58,14 +63,17 @@ bool LedgerBook::apply(Fields& fields) {
     switch (fields[0][0]) {
         case 'S':
         case 'D': {
-            if (fields.size() < 6 || fields.size() % 2 != 0) return false;
+            if (fields.size() < 6) return false;
             const auto size = number(fields[4]);
-            if (!size) return false;
+            // An even number of fields: a record of before the time was kept.
+            const bool timed = fields.size() % 2 != 0;
+            const auto when = timed ? number(fields.back()) : 0;
+            if (!size || !when) return false;
             const bool staged = fields[0][0] == 'S';
             Entry entry{{staged ? Known::State::staged : Known::State::done, *size,
-                         std::move(fields[5])},
+                         std::move(fields[5]), WallTime(std::chrono::seconds(*when))},
                         {}};
-            for (std::size_t at = 6; staged && at < fields.size(); at += 2) {
+            for (std::size_t at = 6; staged && at + 1 < fields.size(); at += 2) {
                 for (std::string* path : {&fields[at], &fields[at + 1]}) {
                     if (!path->starts_with('/')) path->insert(0, base_);
                 }
@@ -76,6 +84,10 @@ bool LedgerBook::apply(Fields& fields) {
         }
         case 'F':
             entries_.erase(id);
+            return true;
+        case 'L':
+            if (const auto found = entries_.find(id); found != entries_.end())
+                found->second.known.leaving = true;
             return true;
         case 'M': {
             const auto old = fields.size() == 6 ? number(fields[4]) : std::nullopt;
@@ -107,7 +119,10 @@ void LedgerBook::append_entry(std::string& to, const MessageId& id, const Entry&
     std::vector<std::string_view> fields = {staged ? "S" : "D", id.mailbox, validity, id.uid, size,
                                             entry.known.hash};
     if (staged) fields.insert(fields.end(), paths.begin(), paths.end());
+    const std::string when = seconds_of(entry.known.since);
+    fields.push_back(when);
     append_record(to, fields);
+    if (entry.known.leaving) append_record(to, {"L", id.mailbox, validity, id.uid});
 }
 
 Result<> LedgerBook::sound() const {
@@ -160,6 +175,16 @@ Result<> LedgerBook::forget(const std::vector<MessageId>& ids) {
     }
     if (auto done = append(records, ids.size()); !done) return done;
     for (const MessageId& id : ids) entries_.erase(id);
+    return {};
+}
+
+Result<> LedgerBook::leave(const std::vector<MessageId>& ids) {
+    std::string records;
+    for (const MessageId& id : ids) {
+        append_record(records, {"L", id.mailbox, std::to_string(id.validity), id.uid});
+    }
+    if (auto done = append(records, ids.size()); !done) return done;
+    for (const MessageId& id : ids) entries_.at(id).known.leaving = true;
     return {};
 }
 

@@ -47,6 +47,7 @@ class LedgerBook {
     Result<> stage(const std::vector<std::pair<MessageId, Entry>>& staged);
     Result<> finish(const std::vector<std::pair<MessageId, Known>>& done);
     Result<> forget(const std::vector<MessageId>& ids);
+    Result<> leave(const std::vector<MessageId>& ids);  // all of them are known
     Result<> adopt(const MessageId& id, const MessageId& old);
 
     // Writes the log anew when most of it is about what is forgotten.

@@ -1,11 +1,12 @@
 // One line of a ledger: a checksum, a kind and fields. Only for store/ledger.
 //
-//     <crc32, 8 hex> S <mailbox> <validity> <uid> <size> <hash> [<stage> <to>]…   staged
-//     <crc32, 8 hex> D <mailbox> <validity> <uid> <size> <hash>                   done
+//     <crc32, 8 hex> S <mailbox> <validity> <uid> <size> <hash> [<stage> <to>]… <when>   staged
+//     <crc32, 8 hex> D <mailbox> <validity> <uid> <size> <hash> <when>                   done
+//     <crc32, 8 hex> L <mailbox> <validity> <uid>                                 leaving
 //     <crc32, 8 hex> F <mailbox> <validity> <uid>                                 forgotten
 //     <crc32, 8 hex> M <mailbox> <validity> <uid> <old validity> <old uid>        adopted
 //
-// Fields are separated by one space; in them control characters, space and '%' are %HH, and the
+// <when> is in seconds since the epoch. Fields are separated by one space; in them control characters, space and '%' are %HH, and the
 // empty field is "%".
 #pragma once
 

@@ -242,6 +242,68 @@ TEST_CASE("After a UIDVALIDITY change as many are known as were, not more") {
     CHECK(again->size() == 0);
 }
 
+TEST_CASE("What is leaving and when it came is known to the next run") {
+    ForgetfulDisk disk;
+    unsigned unique = 0;
+    const WallTime when(std::chrono::seconds(1'795'411'214));
+    auto ledger = Ledger::open(disk, layout, account);
+    std::vector<Collected> batch;
+    for (const char* uid : {"1", "2"}) batch.push_back(collect({uid, uid, {"anne"}}, unique));
+    batch.push_back(collect({"3", "to nobody", {}}, unique));
+    for (Collected& each : batch) each.when = when;
+    REQUIRE(ledger->deliver(std::move(batch)));
+    const std::vector<MessageId> leave = {id_of("1"), id_of("unknown")};
+    REQUIRE(ledger->leaving(leave));
+    const auto steps = disk.steps();
+    REQUIRE(ledger->leaving(leave));
+    CHECK(disk.steps() == steps);  // said already
+    *ledger = *Ledger::open(disk, Layout("/other"), account);
+    auto again = Ledger::open(disk, layout, account);
+    REQUIRE(again->damaged() == 0);
+    CHECK(again->known(id_of("1"))->leaving);
+    CHECK_FALSE(again->known(id_of("2"))->leaving);
+    for (const char* uid : {"1", "2", "3"}) CHECK(again->known(id_of(uid))->since == when);
+    batch.clear();
+    batch.push_back(collect({"1", "another", {"anne"}}, unique));
+    REQUIRE(again->deliver(std::move(batch)));
+    CHECK_FALSE(again->known(id_of("1"))->leaving);
+}
+
+TEST_CASE("What a crash left staged keeps the time it came") {
+    ForgetfulDisk disk;
+    unsigned unique = 0;
+    const WallTime when(std::chrono::seconds(1'795'411'214));
+    const auto deliver = [&](ForgetfulDisk& on) {
+        auto ledger = Ledger::open(on, layout, account);
+        std::vector<Collected> batch;
+        batch.push_back(collect({"1", "one", {"anne", "bob"}}, unique));
+        batch[0].when = when;
+        return ledger->deliver(std::move(batch)).has_value();
+    };
+    ForgetfulDisk whole;
+    REQUIRE(deliver(whole));
+    std::size_t step = whole.steps();
+    while (!whole.step_name(step).starts_with("rename")) --step;
+    disk.fail_at(step, EIO);
+    REQUIRE_FALSE(deliver(disk));
+    auto ledger = Ledger::open(disk, layout, account);
+    CHECK(ledger->known(id_of("1"))->state == Known::State::staged);
+    CHECK(ledger->recover().value() == 1);
+    CHECK(ledger->known(id_of("1"))->since == when);
+}
+
+TEST_CASE("Messages that share a UIDL are forgotten when it is listed no more") {
+    ForgetfulDisk disk;
+    auto ledger = Ledger::open(disk, layout, account);
+    std::vector<Collected> batch;
+    for (const char* uid : {"u", "u abc", "v abc"}) batch.push_back({{"", 0, uid}, 1, "abc", {}});
+    REQUIRE(ledger->deliver(std::move(batch)));
+    const std::vector<MessageId> listed = {{"", 0, "u"}};
+    CHECK(ledger->forget_unlisted("", listed).value() == 1);
+    CHECK(ledger->known({"", 0, "u abc"}));
+    CHECK(ledger->forget_unlisted("", {}).value() == 2);
+}
+
 TEST_CASE("A torn tail is cut off and a damaged line passed over") {
     ForgetfulDisk disk;
     std::string log;
