@@ -1,10 +1,11 @@
 // The mail access agent of POP3: one maildir as one session's maildrop. It answers what
-// pop3::ServerSession asks of its owner about messages; who may log in, and which maildir is theirs,
-// is decided elsewhere. Blocking: for a pool thread, one call at a time.
+// pop3::ServerSession asks of its owner about messages; who may log in, and which maildir is
+// theirs, is decided elsewhere. Blocking: for a pool thread, one call at a time.
 //
-// - Exclusive: flock(2) on MAILDIR/pop3.lock, so that a second session hears [IN-USE]. A crash leaves
-//   nothing locked. IMAP and delivery do not take this lock: what they change is seen at the next
-//   login, and a message they renamed (a flag set, new/ to cur/) is found again by its base name.
+// - Exclusive: flock(2) on MAILDIR/pop3.lock, so that a second session hears [IN-USE]. A crash
+//   leaves nothing locked. IMAP and delivery do not take this lock: what they change is seen at the
+//   next login, and a message they renamed (a flag set, new/ to cur/) is found again by its base
+//   name.
 // - The list is frozen from names alone: ,W= is the size on the wire. A file without it, written by
 //   another program, is looked into once.
 // - A UIDL is the base name up to the first comma; one that RFC 1939 does not allow is replaced by

@@ -1,5 +1,5 @@
-// A stored message as it goes over the wire: its content as a wire::Body, the octets that TOP wants,
-// and its size with CRLF line ends. All of it blocks: for a pool thread.
+// A stored message as it goes over the wire: its content as a wire::Body, the octets that TOP
+// wants, and its size with CRLF line ends. All of it blocks: for a pool thread.
 //
 // What we store is in wire form (CRLF). Files that other programs wrote may end their lines in bare
 // LF; every encoder of ours makes CRLF of them on the way, so that only the size needs care.
@@ -25,8 +25,8 @@ Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::st
 // behind it (RFC 1939 section 7, TOP). Reads no further than that, one block at a time.
 Result<std::uint64_t> top_of(wire::Body& body, std::uint64_t lines);
 
-// The size with CRLF line ends. A first block whose lines end in CRLF answers for the file; one with
-// a bare LF has the file read to its end.
+// The size with CRLF line ends. A first block whose lines end in CRLF answers for the file; one
+// with a bare LF has the file read to its end.
 Result<std::uint64_t> wire_size(disk::Disk& disk, const std::string& path);
 
 }  // namespace mailhandler::agent

@@ -78,8 +78,8 @@ Step ClientLogin::begin_bearer() {
     } else if (capabilities_.xoauth2) {
         message_ = "user=" + account_.login + "\x01" "auth=Bearer " + account_.secret + "\x01\x01";
     } else {
-        return failed({"the server takes no token: it offers neither OAUTHBEARER nor XOAUTH2", false,
-                       false});
+        return failed({"the server takes no token: it offers neither OAUTHBEARER nor XOAUTH2",
+                       false, false});
     }
     message_ = wire::base64_encode(message_);
     return send(capabilities_.oauthbearer ? "AUTH OAUTHBEARER" : "AUTH XOAUTH2", Waiting::response);
@@ -98,8 +98,8 @@ Step ClientLogin::respond(const Response& response) {
     if (response.indicator == Indicator::ok && waiting_ == Waiting::verdict)
         return {Step::Kind::done, {}, {}};
     if (response.indicator != Indicator::err)
-        return failed({"the answer to the login is not understood: " + printable(response.text), true,
-                       false});
+        return failed({"the answer to the login is not understood: " + printable(response.text),
+                       true, false});
     Failure failure = judge_login(response, capabilities_);
     if (!told_.empty()) failure.cause += " (" + printable(told_) + ")";
     return failed(std::move(failure));

@@ -42,7 +42,8 @@ void ClientSession::capability_status(const Response& response) {
 
 void ClientSession::capability_line(std::string_view line) {
     if (ends_lines(line)) return decide_tls();
-    if (++capability_count_ > most_capabilities) return broken("the server's capabilities do not end");
+    if (++capability_count_ > most_capabilities)
+        return broken("the server's capabilities do not end");
     capabilities_.add(unstuffed(line));
 }
 

@@ -39,7 +39,8 @@ ClientAction ClientSession::next(Instant now) {
             broken("the server takes too long");
         } else {
             if (std::exchange(progress_, false))
-                deadline_ = now + (phase_ == Phase::greeting ? settings_.greeting : settings_.reply);
+                deadline_ =
+                    now + (phase_ == Phase::greeting ? settings_.greeting : settings_.reply);
             return wire::Read{deadline_};
         }
     }
@@ -160,8 +161,8 @@ void ClientSession::refused(std::string_view doing, const Response& response, bo
 std::string ClientSession::where_it_ended() const {
     if (phase_ == Phase::greeting) return "the connection ended before a greeting";
     if (phase_ == Phase::quitting)
-        return "the connection ended before the answer to QUIT: what was to be deleted may be there "
-               "still";
+        return "the connection ended before the answer to QUIT: what was to be deleted may be "
+               "there still";
     if (collection_ && collection_->in_message())
         return "the connection ended in the middle of a message";
     return "the connection ended unexpectedly";

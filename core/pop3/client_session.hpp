@@ -17,7 +17,7 @@
 //   them only after +OK to QUIT, for without it a server deletes nothing (RFC 1939 section 6).
 // - Without both listings complete, nothing is fetched and nothing deleted.
 // - -ERR for one message skips that message; the run goes on.
-// - Memory is flat: a line, a chunk, the window and the listing are bounded, whatever the server does.
+// - Memory is flat: a line, a chunk, the window and the listing are bounded, whatever comes.
 #pragma once
 
 #include <optional>

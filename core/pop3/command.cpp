@@ -30,8 +30,8 @@ std::string_view without_trailing_spaces(std::string_view text) {
 bool same_keyword(std::string_view given, std::string_view upper) {
     if (given.size() != upper.size()) return false;
     for (std::size_t i = 0; i < given.size(); ++i) {
-        const char c = given[i] >= 'a' && given[i] <= 'z' ? static_cast<char>(given[i] - 32) : given[i];
-        if (c != upper[i]) return false;
+        const bool lower = given[i] >= 'a' && given[i] <= 'z';
+        if ((lower ? given[i] - 32 : given[i]) != upper[i]) return false;
     }
     return true;
 }

@@ -112,7 +112,8 @@ void ServerSession::send_content() {
         return;
     }
     // The size that LIST gave; a file with bare LF grows on its way.
-    out_ += one.lines ? ok() : ok(std::to_string(transaction_->maildrop().size(one.index)) + " octets");
+    const std::uint64_t size = transaction_->maildrop().size(one.index);
+    out_ += one.lines ? ok() : ok(std::to_string(size) + " octets");
     body_ = wire::SendBody{std::move(content.body), 0, content.length, true};
 }
 

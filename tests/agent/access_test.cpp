@@ -86,7 +86,8 @@ TEST_CASE("a maildrop is one session's at a time, and a crash leaves no lock") {
 
 TEST_CASE("files of other programs are served with the size they have on the wire") {
     ForgetfulDisk disk;
-    const std::string long_lf = "a: b\n\n" + std::string(5000, 'x') + "\n" + std::string(70000, 'y');
+    const std::string long_lf =
+        "a: b\n\n" + std::string(5000, 'x') + "\n" + std::string(70000, 'y');
     put(disk, "/cur/1.lf:2,", "a: b\n\nc\n");
     put(disk, "/cur/2.crlf", "a: b\r\n\r\nc\r\n");
     put(disk, "/cur/3.mixed", "a: b\n\r\nc\n");

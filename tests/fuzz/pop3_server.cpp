@@ -57,8 +57,9 @@ struct Owner {
     }
     bool has_quit() const {
         for (std::size_t i = 0; i + 4 < heard.size(); ++i)
-            if ((heard[i] | 32) == 'q' && (heard[i + 1] | 32) == 'u' && (heard[i + 2] | 32) == 'i' &&
-                (heard[i + 3] | 32) == 't' && heard.find('\n', i) != heard.npos)
+            if ((heard[i] | 32) == 'q' && (heard[i + 1] | 32) == 'u' &&
+                (heard[i + 2] | 32) == 'i' && (heard[i + 3] | 32) == 't' &&
+                heard.find('\n', i) != heard.npos)
                 return true;
         return false;
     }

@@ -33,7 +33,8 @@ TEST_CASE("POP3 client dialogs go as written, octet by octet and cut at every oc
         for (const Dialog& dialog : test::read_dialogs(file, 'C')) {
             ++cases;
             const auto make = [&dialog] {
-                const wire::Peer peer{"192.0.2.1", 110, dialog.has("loopback"), dialog.has("secure")};
+                const wire::Peer peer{"192.0.2.1", 110, dialog.has("loopback"),
+                                      dialog.has("secure")};
                 return test::Stage(pop3::ClientSession(settings(dialog), peer),
                                    test::ScriptedClientOwner(dialog));
             };

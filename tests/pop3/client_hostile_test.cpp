@@ -83,7 +83,8 @@ TEST_CASE("an endless line costs no memory and ends the run") {
     stage.hear("+OK\r\n");
     stage.hear("+OK\r\n");
     std::size_t said = 0;
-    for (; !stage.closed() && said < (64u << 20); said += 65536) stage.hear(std::string(65536, 'x'));
+    for (; !stage.closed() && said < (64u << 20); said += 65536)
+        stage.hear(std::string(65536, 'x'));
     CHECK(stage.closed());
     CHECK(said <= (2u << 20));
 }

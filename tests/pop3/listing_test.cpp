@@ -59,7 +59,7 @@ TEST_CASE("UIDL and LIST are joined by message number") {
         {"number twice in LIST", {"1 a", "2 b"}, {"1 10", "1 11", "2 20"}, "1:a:11 2:b:20 ", 1},
         {"NUL", {std::string("1 a\0b", 5), "2 b"}, {"1 10", "2 20"}, "2:b:20 ", 2},
         {"8-bit", {"1 \xC3\xA9", "2 b"}, {"1 10", "2 20"}, "2:b:20 ", 2},
-        {"long uidl", {"1 " + std::string(255, 'u')}, {"1 1"}, "1:" + std::string(255, 'u') + ":1 ", 0},
+        {"long", {"1 " + std::string(255, 'u')}, {"1 1"}, "1:" + std::string(255, 'u') + ":1 ", 0},
         {"too long", {"1 " + std::string(256, 'u')}, {"1 1"}, "", 2},
     };
     for (const Row& row : rows) {
@@ -87,7 +87,8 @@ TEST_CASE("a listing without end stops at its limit") {
 
 TEST_CASE("complaints are few and hold no control characters") {
     Listing listing;
-    for (int i = 0; i < 1000; ++i) listing.add_uidl(std::string("\x1b[2J\r") + std::string(500, 'x'));
+    const std::string line = "\x1b[2J\r" + std::string(500, 'x');
+    for (int i = 0; i < 1000; ++i) listing.add_uidl(line);
     CHECK(listing.misunderstood() == 1000);
     REQUIRE(listing.complaints().size() == 8);
     CHECK(listing.complaints()[0].find("\\x1B[2J\\x0D") != std::string::npos);

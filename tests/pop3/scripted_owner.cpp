@@ -183,8 +183,12 @@ pop3::Progress ScriptedClientOwner::received(const pop3::Received& received) {
         const std::string number = std::to_string((*listing_)[piece.index].number);
         switch (piece.end) {
             case pop3::Piece::End::more: break;
-            case pop3::Piece::End::refused: log_.push_back("Refused " + number + " " + message_); break;
-            case pop3::Piece::End::too_large: log_.push_back("Too large " + number); break;
+            case pop3::Piece::End::refused:
+                log_.push_back("Refused " + number + " " + message_);
+                break;
+            case pop3::Piece::End::too_large:
+                log_.push_back("Too large " + number);
+                break;
             case pop3::Piece::End::complete:
                 log_.push_back("Got " + number + " " + message_);
                 complete_.push_back(piece.index);

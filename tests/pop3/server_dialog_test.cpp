@@ -28,7 +28,8 @@ TEST_CASE("POP3 server dialogs go as written, whole, octet by octet and cut at e
         for (const Dialog& dialog : test::read_dialogs(file, 'S')) {
             ++cases;
             const auto make = [&dialog] {
-                const wire::Peer peer{"192.0.2.1", 4711, !dialog.has("remote"), dialog.has("secure")};
+                const wire::Peer peer{"192.0.2.1", 4711, !dialog.has("remote"),
+                                      dialog.has("secure")};
                 return test::Stage(pop3::ServerSession(settings(dialog), peer),
                                    test::ScriptedServerOwner(dialog));
             };
