@@ -212,10 +212,6 @@ class Journey(unittest.TestCase):
             print("SKIPPED, NOT TESTED: strace is missing or ptrace is not permitted here; whether 250 "
                   "waits for the disk was not looked at", file=sys.stderr)
             self.skipTest("no ptrace")
-        help_text = subprocess.run([BINARY, "help"], capture_output=True, text=True).stdout
-        if "serve" not in help_text:
-            print(f"SKIPPED, NOT TESTED: {BINARY} has no serve", file=sys.stderr)
-            self.skipTest("no serve")
         copies = {}
         with tempfile.TemporaryDirectory() as place:
             server = Server(place)
