@@ -125,13 +125,17 @@ std::string stamp(std::string_view sender, std::string_view given, std::string_v
     return out += ">\r\n" + envelope_lines(given, delivered_to);
 }
 
-std::string stamp(std::string_view sender, std::span<const std::string_view> given) {
-    std::string out = "Return-Path: <";
-    append_clean(out, sender);
-    out += ">\r\n";
+std::string envelope_lines(std::span<const std::string_view> given) {
+    std::string out;
     append_list(out, "X-Rcpt-To", given);
     append_list(out, "X-POP3-Rcpt", given);
     return out;
+}
+
+std::string stamp(std::string_view sender, std::span<const std::string_view> given) {
+    std::string out = "Return-Path: <";
+    append_clean(out, sender);
+    return out += ">\r\n" + envelope_lines(given);
 }
 
 Inbound read_inbound(std::string_view octets) {

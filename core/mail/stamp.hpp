@@ -45,6 +45,8 @@ std::string stamp(std::string_view sender, std::span<const std::string_view> giv
 
 // What fetch writes on each person's copy: the same without Return-Path, for the host's stays.
 std::string envelope_lines(std::string_view given, std::string_view delivered_to);
+// … where one file names all recipients of the mailbox (copies = "one").
+std::string envelope_lines(std::span<const std::string_view> given);
 
 // A message may have at most this many Received lines: more is a loop, 554 5.4.6.
 constexpr std::size_t most_received = 100;
