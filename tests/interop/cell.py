@@ -95,7 +95,9 @@ class Cell:
         for path, content in files.items():
             lines += [f"mkdir -p {quote(os.path.dirname(root + path))}",
                       f"printf %s {quote(content)} > {quote(root + path)}"]
-        inside = f"set -e\ncd /\n{setup}\nexec {' '.join(map(quote, command))}"
+        # Process 1 is a shell that waits: it dies with unshare, and the namespace with it. A server
+        # in its place would outlive both, for changing its user clears the signal it is to get.
+        inside = f"set -e\ncd /\n{setup}\n{' '.join(map(quote, command))} & wait $!"
         lines.append(f"exec chroot {root} /bin/sh -c {quote(inside)}")
         return "\n".join(lines)
 
@@ -139,16 +141,19 @@ class Cell:
 
     def stop(self):
         if self.alive():
-            self.process.kill()  # unshare --kill-child takes process 1, and with it the namespace
+            self.process.kill()  # --kill-child takes process 1, and with it the namespace
         self.process.wait()
         if self.group:
-            for _ in range(50):
-                try:
-                    self.group[0].rmdir()
-                    break
-                except OSError:
-                    time.sleep(0.05)
+            self._remove_group()
         self.work.cleanup()
+
+    def _remove_group(self):
+        for _ in range(100):
+            try:
+                return self.group[0].rmdir()
+            except OSError:  # until the last process is gone
+                time.sleep(0.05)
+        raise RuntimeError(f"{self.name}: processes are left in {self.group[0]}")
 
     def __enter__(self):
         return self

@@ -72,7 +72,8 @@ class Sink(socketserver.ThreadingTCPServer):
                 self.stamp(sender, recipients[0]) + stamped.expected(octets))
 
     def stamp(self, sender, recipient):
+        protocol = "ESMTP" if recipient.isascii() else "UTF8SMTP"
         return (f"Return-Path: <{sender}>\r\nX-Rcpt-To: {recipient}\r\nX-POP3-Rcpt: {recipient}\r\n"
                 f"Delivered-To: {recipient}\r\nReceived: from client.example (127.0.0.1)\r\n"
-                f"\tby {self.hostname} with ESMTP id 1 for <{recipient}>;\r\n"
+                f"\tby {self.hostname} with {protocol} id 1 for <{recipient}>;\r\n"
                 f"\t{email.utils.formatdate()}\r\n").encode()
