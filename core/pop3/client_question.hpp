@@ -61,8 +61,10 @@ struct Piece {
 struct Received {
     std::vector<Piece> pieces;
 };
-// Everything planned has been handed over: wait until it is durable. On the disk pool. → Progress
-struct Settle {};
+// No more will be handed over: wait until what was is durable. On the disk pool. → Progress
+struct Settle {
+    bool farewell = false;  // everything went well: QUIT follows, and deletes what was named
+};
 
 // How the run went.
 struct Outcomes {

@@ -187,7 +187,7 @@ bool ClientSession::collect(ClientAction& action) {
         return true;
     }
     if (retrieved && std::exchange(settle_owed_, false)) {
-        action = ask(Settle{});
+        action = ask(Settle{true});
         return true;
     }
     if (retrieved && collection_->removed()) {
@@ -243,6 +243,7 @@ void ClientSession::answer(ClientAnswer answer) {
 void ClientSession::take(Plan plan) {
     collection_.emplace(settings_.window, listing_, std::move(plan), capabilities_.pipelining);
     if (draining_) stopped_ |= collection_->stop();
+    settle_owed_ = collection_->removing();
     phase_ = Phase::collecting;
 }
 

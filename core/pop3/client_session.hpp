@@ -104,7 +104,7 @@ class ClientSession {
     std::string out_;
     bool start_tls_ = false;
     bool listed_owed_ = false;    // Listed is to be asked
-    bool settle_owed_ = false;    // something was handed on since the last Settle
+    bool settle_owed_ = false;    // something was handed on since the last Settle, or is to go
     bool finished_owed_ = true;
     std::optional<std::size_t> awaited_;  // the index of the question that is being answered
 

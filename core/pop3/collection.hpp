@@ -29,6 +29,7 @@ class Collection {
     // Retrieves nothing that was not asked for yet. True where something remained.
     bool stop();
 
+    bool removing() const { return !removes_.empty(); }  // something is to be deleted
     bool idle() const { return flights_.empty(); }  // no response is due
     bool in_message() const { return in_message_; }
     // The line that answers the oldest command. False: it is not a response.

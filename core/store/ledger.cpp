@@ -272,6 +272,7 @@ std::optional<Known> Ledger::known(const MessageId& id) const {
 }
 
 std::size_t Ledger::size() const { return state_->book.entries().size(); }
+bool Ledger::never_used() const { return state_->book.never_used(); }
 std::size_t Ledger::damaged() const { return state_->book.damaged(); }
 
 Result<> Ledger::deliver(std::vector<Collected> batch) {

@@ -116,6 +116,7 @@ class Ledger {
     // message at hand, the server has used its UID again: it is a new message.
     std::optional<Known> known(const MessageId& id) const;
     std::size_t size() const;     // messages known
+    bool never_used() const;      // nothing was ever collected from this account
     std::size_t damaged() const;  // lines passed over when reading
 
     // Delivers a batch, steps 1 to 4. On success all of it is durable and done. A message that is

@@ -36,7 +36,8 @@ std::string LedgerBook::relative(const std::string& path) const {
 Result<> LedgerBook::read() {
     const auto text = disk::read_file(disk_, path_);
     if (!text) {
-        if (text.error().error == ENOENT) return {};
+        never_used_ = text.error().error == ENOENT;
+        if (never_used_) return {};
         return tl::unexpected(text.error());
     }
     std::size_t suspects = 0;  // damaged lines that may yet turn out to be the torn tail
@@ -148,7 +149,7 @@ Result<> LedgerBook::append(const std::string& records, std::size_t count) {
     if (auto synced = log_->sync(); !synced) return synced;
     whole_ += records.size();
     records_ += count;
-    broken_ = false;
+    broken_ = never_used_ = false;
     return {};
 }
 

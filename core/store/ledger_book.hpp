@@ -39,6 +39,7 @@ class LedgerBook {
     Result<> read();
     const Entries& entries() const { return entries_; }
     std::size_t damaged() const { return damaged_; }
+    bool never_used() const { return never_used_; }
     // Fails after a fault while writing: what the log says may be more than entries() does.
     Result<> sound() const;
 
@@ -68,6 +69,7 @@ class LedgerBook {
     std::uint64_t whole_ = 0;  // octets of the log up to its last whole record
     std::size_t records_ = 0, damaged_ = 0;
     bool broken_ = false;
+    bool never_used_ = false;  // there was no log yet
 };
 
 }  // namespace mailhandler::store

@@ -1,0 +1,345 @@
+#include "agent/retrieval.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+namespace mailhandler::agent {
+
+namespace {
+
+store::MessageId named(std::string_view uidl) { return {"", 0, std::string(uidl)}; }
+
+// Messages whose UIDL another message of the listing has as well.
+std::vector<bool> shared_uidls(const pop3::Listing& listing) {
+    std::vector<bool> shared(listing.count());
+    if (listing.repeated().empty()) return shared;
+    std::set<std::string_view> names;
+    for (const std::uint32_t index : listing.repeated()) names.insert(listing.uidl(index));
+    for (std::size_t i = 0; i < listing.count(); ++i) shared[i] = names.contains(listing.uidl(i));
+    return shared;
+}
+
+bool kept_long_enough(const config::Fetch& fetch, WallTime since, WallTime now) {
+    return fetch.keep && since + *fetch.keep <= now;
+}
+
+}  // namespace
+
+watch::Event event_of(const Judged& judged, const Fate& fate, const End& end) {
+    watch::Event event;
+    event.sender = judged.block.return_path_text;
+    event.recipient = fate.recipient ? fate.recipient->given() : fate.value;
+    for (const route::Step& step : fate.route.steps) {
+        if (step.shadowed) break;
+        event.rule = route::name(step.rule);
+    }
+    if (fate.recipient) event.domain = fate.recipient->domain();
+    if (const auto* placed = std::get_if<Placed>(&end)) {
+        event.what = watch::What::fetched;
+        event.mailbox = placed->to.mailbox.text();
+    } else if (const auto* aside = std::get_if<SetAside>(&end)) {
+        event.what = watch::What::held;
+        event.id = aside->id;
+        event.why = aside->text.empty() ? std::string(name(aside->reason)) : aside->text;
+    } else {
+        event.what = watch::What::refused;
+        event.why = "dropped";
+    }
+    return event;
+}
+
+Result<std::unique_ptr<Retrieval>> Retrieval::begin(Storehouse& house, Errand errand) {
+    const store::Account account{errand.fetch->host, errand.fetch->login};
+    const auto use = errand.rehearsal ? store::Ledger::Use::look : store::Ledger::Use::write;
+    auto ledger = store::Ledger::open(house.disk, house.layout, account, use);
+    if (!ledger) return tl::unexpected(ledger.error());
+    std::size_t recovered = 0;
+    if (!errand.rehearsal) {
+        const auto finished = ledger->recover();
+        if (!finished) return tl::unexpected(finished.error());
+        recovered = *finished;
+    }
+    std::unique_ptr<Retrieval> retrieval(
+        new Retrieval(house, std::move(errand), std::move(*ledger)));
+    retrieval->harvest_.recovered = recovered;
+    return retrieval;
+}
+
+Retrieval::Retrieval(Storehouse& house, Errand errand, store::Ledger ledger)
+    : house_(house), errand_(std::move(errand)), today_(local_date(house.clock.wall())),
+      ledger_(std::move(ledger)), survey_(*errand_.fetch, errand_.directory, today_),
+      gathering_(house.disk, house.layout), first_(ledger_.never_used()),
+      sorter_({*errand_.fetch, errand_.directory, today_, house.layout, house.clock, house.names,
+               [this](const auto& target, auto octets) { return mailbox_takes(target, octets); },
+               [this](auto octets) { return held_takes(octets); }}) {
+    harvest_.fetch = errand_.fetch->name;
+}
+
+Retrieval::~Retrieval() = default;
+
+pop3::ClientAnswer Retrieval::answer(pop3::ClientQuestion question) {
+    if (auto* listed = std::get_if<pop3::Listed>(&question)) {
+        listing_ = std::move(listed->listing);
+        return plan(*listing_);
+    }
+    if (auto* received = std::get_if<pop3::Received>(&question)) {
+        receive(std::move(received->pieces));
+        return progress();
+    }
+    if (const auto* settle_it = std::get_if<pop3::Settle>(&question)) {
+        settle(settle_it->farewell);
+        return progress();
+    }
+    finish(std::get<pop3::Finished>(question).outcomes);
+    return pop3::Done{};
+}
+
+// --- the plan -----------------------------------------------------------------------------
+
+pop3::Plan Retrieval::plan(const pop3::Listing& listing) {
+    pop3::Plan plan;
+    plan.headers_only = errand_.rehearsal;
+    shared_ = shared_uidls(listing);
+    harvest_.listed = listing.count();
+    harvest_.skipped += listing.misunderstood();
+    for (const std::string& complaint : listing.complaints()) harvest_.complain(complaint);
+    const WallTime now = house_.clock.wall();
+    std::uint64_t octets = 0;
+    for (std::uint32_t i = 0; i < listing.count(); ++i) {
+        const store::MessageId id = named(listing.uidl(i));
+        const auto known = ledger_.known(id);
+        // Only its content tells what a message is whose UIDL says too little.
+        if (!known || shared_[i] || known->leaving || known->size != listing[i].size ||
+            known->state != store::Known::State::done) {
+            plan.fetch.push_back(i);
+            octets += listing[i].size;
+            continue;
+        }
+        ++harvest_.known;
+        if (errand_.rehearsal || !kept_long_enough(*errand_.fetch, known->since, now)) continue;
+        plan.remove.push_back(i);
+        leaving_.push_back(id);
+    }
+    planned_ = plan.fetch.size();
+    if (errand_.progress) {
+        errand_.progress->planned = planned_;
+        errand_.progress->planned_octets = octets;
+    }
+    if (!errand_.rehearsal)
+        deposit_.emplace(house_.disk, ledger_, house_.clock, sorter_);
+    return plan;
+}
+
+// --- messages -----------------------------------------------------------------------------
+
+void Retrieval::receive(std::vector<pop3::Piece> pieces) {
+    for (pop3::Piece& piece : pieces) {
+        if (piece.first) gathering_.drop();
+        if (errand_.progress) errand_.progress->done_octets += piece.octets.size();
+        if (piece.end == pop3::Piece::End::more || piece.end == pop3::Piece::End::complete) {
+            if (!stopping_) {
+                const auto added = gathering_.add(std::move(piece.octets));
+                if (!added) stop(added.error());
+            }
+            if (piece.end == pop3::Piece::End::more) continue;
+            complete(piece.index);
+        } else {
+            gathering_.drop();
+            ++harvest_.skipped;
+            harvest_.complain(fmt::format(
+                "message {}: {}", (*listing_)[piece.index].number,
+                piece.end == pop3::Piece::End::refused ? piece.octets : "it is too large"));
+        }
+        ++ended_;
+        if (errand_.progress) ++errand_.progress->done;
+    }
+}
+
+void Retrieval::complete(std::uint32_t index) {
+    if (stopping_) return gathering_.drop();
+    if (errand_.rehearsal)
+        rehearse(index);
+    else
+        sort(index, gathering_.take());
+}
+
+void Retrieval::rehearse(std::uint32_t index) {
+    const Gathered message = gathering_.take();
+    const Judged judged = judge(*errand_.fetch, errand_.directory, today_, message.head);
+    survey_.add(judged);
+    ++harvest_.fetched;
+    harvest_.octets += (*listing_)[index].size;
+    if (errand_.rehearsed)
+        errand_.rehearsed({errand_.fetch->name, (*listing_)[index].number, judged});
+    for (const Fate& fate : judged.fates) {
+        if (!fate.wait.empty()) ++harvest_.waiting[fate.wait];
+        for (const End& end : fate.ends) {
+            if (const auto* placed = std::get_if<Placed>(&end))
+                ++harvest_.placed[placed->to.mailbox.text()];
+            else if (const auto* aside = std::get_if<SetAside>(&end))
+                ++harvest_.held[std::string(name(aside->reason))];
+            else
+                ++harvest_.dropped;
+        }
+    }
+}
+
+// What throws on one message is a bug of ours, and costs that message its way, not the others.
+Result<Sorted> Retrieval::sorted(const Arrived& message) {
+    Result<Sorted> result;
+    try {
+        result = sorter_.sort(message);
+    } catch (const std::exception& bug) {
+        house_.log.error(fmt::format("fetch {}: a bug of ours: {}", errand_.fetch->name, bug.what()));
+        return sorter_.poison(message, bug.what());
+    }
+    if (result || result.error().temporary) return result;
+    return sorter_.poison(message, result.error().text());
+}
+
+void Retrieval::sort(std::uint32_t index, Gathered message) {
+    Parcel parcel{index, std::string(listing_->uidl(index)), shared_[index],
+                  (*listing_)[index].size, std::move(message), {}};
+    Result<Sorted> result = sorted({parcel.message.head, {}, parcel.message.spilled.get()});
+    if (!result) return stop(result.error());
+    parcel.sorted = std::move(*result);
+    if (first_) return keep_back(std::move(parcel));
+    if (parcel.sorted.stays.empty())
+        deposit_->put(std::move(parcel));
+    else
+        ++harvest_.waiting[parcel.sorted.stays];
+}
+
+// --- a first run --------------------------------------------------------------------------
+
+void Retrieval::keep_back(Parcel parcel) {
+    survey_.add(parcel.sorted.judged);
+    const bool placed = parcel.sorted.judged.placed();
+    kept_back_.push_back(std::move(parcel));
+    if (placed) return release();
+    if (kept_back_.size() < brake_after) return;
+    harvest_.braked = stopping_ = true;
+    harvest_.headers = survey_.words();
+    kept_back_.clear();
+}
+
+void Retrieval::release() {
+    first_ = false;
+    for (Parcel& parcel : std::exchange(kept_back_, {})) {
+        if (parcel.sorted.stays.empty())
+            deposit_->put(std::move(parcel));
+        else
+            ++harvest_.waiting[parcel.sorted.stays];
+    }
+}
+
+// --- durable ------------------------------------------------------------------------------
+
+pop3::Progress Retrieval::progress() {
+    if (deposit_) {
+        for (Stored& stored : deposit_->take_stored()) absorb(std::move(stored));
+        if (const auto fault = deposit_->fault()) stop(*fault);
+    }
+    return {std::exchange(removable_, {}), stopping_};
+}
+
+// `farewell`: QUIT follows, and with it what was marked is deleted.
+void Retrieval::settle(bool farewell) {
+    if (!deposit_) return;
+    // Fewer than it takes to tell: they are dealt with as they are.
+    if (first_ && !stopping_ && ended_ == planned_) release();
+    deposit_->settle();
+    for (Stored& stored : deposit_->take_stored()) absorb(std::move(stored));
+    if (!farewell) return;
+    deposit_->finish();
+    if (const auto fault = deposit_->fault()) return stop(*fault);
+    if (const auto noted = ledger_.leaving(leaving_); !noted) stop(noted.error());
+}
+
+void Retrieval::absorb(Stored stored) {
+    if (kept_long_enough(*errand_.fetch, stored.since, house_.clock.wall())) {
+        removable_.push_back(stored.index);
+        leaving_.push_back(std::move(stored.id));
+    }
+    if (stored.again) {
+        ++harvest_.again;
+        return;
+    }
+    ++harvest_.fetched;
+    harvest_.octets += stored.octets;
+    for (const Fate& fate : stored.sorted.judged.fates) {
+        for (const End& end : fate.ends) {
+            watch::Event event = event_of(stored.sorted.judged, fate, end);
+            event.peer = errand_.fetch->name;
+            event.size = stored.octets;
+            if (std::holds_alternative<Placed>(end))
+                ++harvest_.placed[event.mailbox];
+            else if (const auto* aside = std::get_if<SetAside>(&end))
+                ++harvest_.held[std::string(name(aside->reason))];
+            else
+                ++harvest_.dropped;
+            if (house_.record) house_.record(std::move(event));
+        }
+    }
+}
+
+// --- the end ------------------------------------------------------------------------------
+
+void Retrieval::finish(const pop3::Outcomes& outcomes) {
+    if (deposit_) {
+        deposit_->finish();
+        (void)progress();
+    }
+    kept_back_.clear();
+    harvest_.deleted = outcomes.deleted.size();
+    harvest_.left = outcomes.listed ? outcomes.messages - harvest_.deleted : 0;
+    if (outcomes.not_deleted != 0) {
+        harvest_.skipped += outcomes.not_deleted;
+        harvest_.complain(fmt::format("{} messages were not deleted: the server refused",
+                                      outcomes.not_deleted));
+    }
+    if (!outcomes.complete && !harvest_.fault && !harvest_.braked)
+        harvest_.fault = Fault{errand_.fetch->host, outcomes.cause, outcomes.temporary, 0};
+    if (errand_.rehearsal || !outcomes.listed || !outcomes.well_formed || stopping_) return;
+    std::vector<store::MessageId> listed;
+    listed.reserve(listing_->count());
+    for (std::size_t i = 0; i < listing_->count(); ++i) listed.push_back(named(listing_->uidl(i)));
+    if (const auto forgotten = ledger_.forget_unlisted("", listed); !forgotten)
+        stop(forgotten.error());
+}
+
+void Retrieval::stop(Fault fault) {
+    stopping_ = true;
+    if (!harvest_.fault) harvest_.fault = std::move(fault);
+}
+
+Result<bool> Retrieval::mailbox_takes(const route::ToMailbox& target, std::uint64_t octets) {
+    if (target.quota == 0) return true;
+    const std::lock_guard lock(room_);
+    const std::string maildir = house_.layout.maildir(target.mailbox);
+    auto fits = house_.quotas.fits_now(maildir, target.quota, octets);
+    if (house_.quotas.due(maildir) || !fits) {
+        if (const auto usage = house_.quotas.refresh(maildir); !usage)
+            return tl::unexpected(usage.error());
+        fits = house_.quotas.fits_now(maildir, target.quota, octets);
+    }
+    if (fits.value_or(true)) house_.quotas.delivered(maildir, octets);
+    return fits.value_or(true);
+}
+
+Result<bool> Retrieval::held_takes(std::uint64_t octets) {
+    const std::lock_guard lock(room_);
+    if (!held_octets_) {
+        const auto usage = store::Held(house_.disk, house_.layout).usage();
+        if (!usage) return tl::unexpected(usage.error());
+        held_octets_ = usage->octets;
+    }
+    if (*held_octets_ + octets > errand_.held_size) return false;
+    *held_octets_ += octets;
+    return true;
+}
+
+}  // namespace mailhandler::agent

@@ -1,0 +1,131 @@
+// The owner of a POP3 client session (pop3/client_session.hpp): one run of fetch over one account.
+//
+//     Listed    listing minus ledger → what to fetch, what may go at once
+//     Received  pieces → messages → sorted → Deposit, which makes them durable meanwhile
+//     Settle    waits until all of it is durable; DELE follows, then QUIT
+//     Finished  forgets what the server lists no more; the Harvest is complete
+//
+// Nothing may be deleted on the server before the ledger says `done`. A first run (an empty ledger)
+// keeps its first messages back until one of them finds a recipient; where none does, it stops and
+// nothing has happened. A rehearsal (--dry-run) fetches headers only and changes nothing anywhere.
+//
+// Blocking, for a disk-pool thread, one call at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/deposit.hpp"
+#include "agent/gathering.hpp"
+#include "agent/harvest.hpp"
+#include "agent/header_survey.hpp"
+#include "agent/sorting.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "config/load.hpp"
+#include "pop3/client_question.hpp"
+#include "route/directory.hpp"
+#include "store/held.hpp"
+#include "store/ledger.hpp"
+#include "store/maildir.hpp"
+#include "store/quota.hpp"
+#include "watch/event.hpp"
+
+namespace mailhandler::agent {
+
+// What runs share. Outlives them.
+struct Storehouse {
+    disk::Disk& disk;
+    const store::Layout& layout;
+    const Clock& clock;
+    store::UniqueNames& names;
+    store::Quotas& quotas;
+    std::function<void(watch::Event)> record;  // to the journal; any thread
+    Log log;
+};
+
+// A message of a rehearsal, judged.
+struct Rehearsed {
+    const std::string& fetch;
+    std::uint64_t number;  // the server's
+    const Judged& judged;
+};
+
+// What one run is about.
+struct Errand {
+    std::shared_ptr<const config::Fetch> fetch;
+    route::Directory directory;
+    std::uint64_t held_size = 0;  // [held] size, octets
+    bool rehearsal = false;
+    std::function<void(const Rehearsed&)> rehearsed;  // for each message of a rehearsal
+    Progress* progress = nullptr;                     // may be null
+};
+
+class Retrieval {
+  public:
+    static constexpr std::size_t brake_after = 20;
+
+    // Takes the account's ledger and finishes what a crash interrupted. Errors: temporary with
+    // EWOULDBLOCK when another process collects the account; of the disk.
+    static Result<std::unique_ptr<Retrieval>> begin(Storehouse& house, Errand errand);
+    ~Retrieval();
+
+    pop3::ClientAnswer answer(pop3::ClientQuestion question);
+
+    // After Finished, or after a run that never got so far.
+    Harvest harvest() const { return harvest_; }
+    // Of a rehearsal, or of a first run that stopped.
+    const HeaderSurvey& survey() const { return survey_; }
+
+  private:
+    Retrieval(Storehouse& house, Errand errand, store::Ledger ledger);
+
+    pop3::Plan plan(const pop3::Listing& listing);
+    void receive(std::vector<pop3::Piece> pieces);
+    void complete(std::uint32_t index);
+    void rehearse(std::uint32_t index);
+    void sort(std::uint32_t index, Gathered message);
+    Result<Sorted> sorted(const Arrived& message);
+    void keep_back(Parcel parcel);
+    void release();
+    pop3::Progress progress();
+    void settle(bool farewell);
+    void absorb(Stored stored);
+    void finish(const pop3::Outcomes& outcomes);
+    void stop(Fault fault);
+
+    Result<bool> mailbox_takes(const route::ToMailbox& target, std::uint64_t octets);
+    Result<bool> held_takes(std::uint64_t octets);
+
+    Storehouse& house_;
+    const Errand errand_;
+    const Date today_;
+    store::Ledger ledger_;
+    Harvest harvest_;
+    HeaderSurvey survey_;
+
+    std::shared_ptr<const pop3::Listing> listing_;
+    std::vector<bool> shared_;  // by index: its UIDL is listed more than once
+    std::size_t planned_ = 0, ended_ = 0;
+    Gathering gathering_;
+    std::vector<Parcel> kept_back_;
+    bool first_ = false;     // no message has found a recipient yet, ever
+    bool stopping_ = false;
+
+    std::vector<std::uint32_t> removable_;      // not yet told to the session
+    std::vector<store::MessageId> leaving_;     // all that was told to it
+
+    std::mutex room_;  // Sorter is asked from two threads
+    std::optional<std::uint64_t> held_octets_;
+    Sorter sorter_;
+    std::optional<Deposit> deposit_;  // last: its thread uses the rest
+};
+
+// The journal's event for one end of a recipient's way. Shared with who releases held mail.
+watch::Event event_of(const Judged& judged, const Fate& fate, const End& end);
+
+}  // namespace mailhandler::agent

@@ -1,0 +1,428 @@
+// A fetch from listing to QUIT on a disk that forgets: whatever step it is cut at, after a clean run
+// every copy is there once. The server is a list of messages; what it deletes is what the run named.
+#include "agent/retrieval.hpp"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <fmt/format.h>
+
+#include "support/forgetful_disk.hpp"
+
+using namespace mailhandler;
+using mailhandler::test::ForgetfulDisk;
+using mailhandler::test::Survives;
+
+namespace {
+
+class StoodClock final : public Clock {
+  public:
+    Instant now() const override { return std::chrono::steady_clock::now(); }
+    WallTime wall() const override { return at; }
+    WallTime at{std::chrono::seconds(1'795'411'214)};
+};
+
+struct Message {
+    std::string uidl, content;
+    std::optional<std::uint64_t> announced = {};
+};
+
+std::string to(const std::string& recipient, const std::string& body) {
+    return "X-Rcpt-To: " + recipient + "\r\nReceived: by host.example; x\r\nSubject: " + body +
+           "\r\n\r\n" + body + "\r\n";
+}
+
+const std::vector<Message> usual = {
+    {"1", to("anne@example.com", "first")},
+    {"2", to("anne@example.com, bob@example.com", "second")},
+    {"3", to("nobody@example.com", "third")},
+    {"4", to("bob@example.com", "fourth" + std::string(600, 'x'))},
+};
+
+const std::string domain = "[mailbox.anne]\n[mailbox.bob]\nquota = \"4 KiB\"\n";
+const std::string office =
+    "server = \"pop3://127.0.0.1\"\nlogin = \"l\"\npassword_file = \"p\"\ndomain = "
+    "\"example.com\"\nunknown = \"hold\"\n";
+
+// The office, over and over again on one disk.
+struct Office {
+    explicit Office(ForgetfulDisk& on, const std::string& settings = office) : disk(on) {
+        auto loaded = config::parse_fetch(settings, "fetch/o.toml", "o");
+        REQUIRE(loaded.ok());
+        errand.fetch = std::make_shared<const config::Fetch>(std::move(*loaded.value));
+        auto parsed = config::parse_domain(domain, "domains/example.com.toml", "example.com");
+        REQUIRE(parsed.ok());
+        errand.directory =
+            route::Directory({{"example.com", std::make_shared<const route::Domain>(
+                                                  std::move(*parsed.value))}});
+        errand.held_size = 1 << 20;
+    }
+
+    enum class Sabotage { none, delete_at_once };
+
+    // One run; nothing where it could not begin. `lost_at`: the line breaks after so many messages.
+    std::optional<agent::Harvest> fetch(std::vector<Message>& server,
+                                        std::size_t lost_at = std::string::npos,
+                                        Sabotage sabotage = Sabotage::none) {
+        auto begun = agent::Retrieval::begin(house, errand);
+        if (!begun) {
+            fault = begun.error();
+            return {};
+        }
+        agent::Retrieval& run = **begun;
+        const auto listing = list(server);
+        auto plan = std::get<pop3::Plan>(run.answer(pop3::Listed{listing}));
+        fetched = plan.fetch.size();
+        std::vector<std::uint32_t> remove = plan.remove;
+        const auto heed = [&](pop3::ClientAnswer answer) {
+            auto progress = std::get<pop3::Progress>(std::move(answer));
+            remove.insert(remove.end(), progress.remove.begin(), progress.remove.end());
+            return !progress.stop;
+        };
+        bool going = true;
+        for (std::size_t i = 0; i < plan.fetch.size() && i < lost_at && going; ++i) {
+            going = heed(run.answer(pieces_of(server, plan.fetch[i])));
+            if (sabotage == Sabotage::delete_at_once) remove.push_back(plan.fetch[i]);
+        }
+        const bool whole = lost_at == std::string::npos;
+        pop3::Outcomes outcomes;
+        outcomes.listed = true;
+        outcomes.well_formed = listing->well_formed();
+        outcomes.messages = listing->count();
+        heed(run.answer(pop3::Settle{whole}));
+        outcomes.complete = whole && going;
+        outcomes.cause = whole ? "stopped" : "the line broke";
+        if (whole || sabotage != Sabotage::none) {
+            outcomes.deleted = remove;
+            std::vector<Message> left;
+            for (std::uint32_t i = 0; i < server.size(); ++i)
+                if (std::find(remove.begin(), remove.end(), i) == remove.end())
+                    left.push_back(server[i]);
+            server = std::move(left);
+        }
+        run.answer(pop3::Finished{outcomes});
+        return run.harvest();
+    }
+
+    std::shared_ptr<const pop3::Listing> list(const std::vector<Message>& server) const {
+        auto listing = std::make_shared<pop3::Listing>();
+        for (std::size_t i = 0; i < server.size(); ++i)
+            listing->add_uidl(fmt::format("{} {}", i + 1, server[i].uidl));
+        listing->uidls_complete();
+        for (std::size_t i = 0; i < server.size(); ++i)
+            listing->add_size(fmt::format(
+                "{} {}", i + 1, server[i].announced.value_or(server[i].content.size())));
+        listing->sizes_complete();
+        return listing;
+    }
+
+    // In two pieces, so that they are put together.
+    static pop3::Received pieces_of(const std::vector<Message>& server, std::uint32_t index) {
+        const std::string& content = server.at(index).content;
+        using End = pop3::Piece::End;
+        return {{{index, true, End::more, content.substr(0, content.size() / 2)},
+                 {index, false, End::complete, content.substr(content.size() / 2)}}};
+    }
+
+    ForgetfulDisk& disk;
+    StoodClock clock;
+    store::Layout layout{"/root"};
+    store::UniqueNames names{clock, "n", 1};
+    store::Quotas quotas{disk, clock, std::chrono::seconds(0)};
+    std::vector<watch::Event> events;
+    agent::Storehouse house{disk, layout, clock, names, quotas,
+                            [this](watch::Event event) { events.push_back(std::move(event)); },
+                            Log()};
+    agent::Errand errand;
+    std::size_t fetched = 0;
+    std::optional<Fault> fault;
+};
+
+std::size_t files_with(const ForgetfulDisk& disk, const std::string& where, const std::string& text) {
+    std::size_t count = 0;
+    for (const auto& [path, content] : disk.files())
+        count += path.find(where) != path.npos && content.find(text) != content.npos;
+    return count;
+}
+
+// What is wrong with what arrived of `usual`.
+std::string verdict(const ForgetfulDisk& disk) {
+    const std::vector<std::pair<std::string, std::string>> wanted = {
+        {"/anne/new/", "first"}, {"/anne/new/", "second"}, {"/bob/new/", "second"},
+        {"/root/held/", "third"}, {"/bob/new/", "fourth"}};
+    std::size_t visible = files_with(disk, "/new/", "") + files_with(disk, "/root/held/", "");
+    for (const auto& [where, body] : wanted) {
+        const auto count = files_with(disk, where, "\r\n\r\n" + body);
+        if (count != 1) return fmt::format("{} times {} in {}", count, body, where);
+    }
+    return visible == wanted.size() ? "" : fmt::format("{} files", visible);
+}
+
+struct Trial {
+    std::function<void(ForgetfulDisk&)> crash;
+    std::string keep = "0";
+    Office::Sabotage sabotage = Office::Sabotage::none;
+    std::function<void(ForgetfulDisk&)> lie = [](ForgetfulDisk&) {};
+};
+
+// Cuts a run at every step, crashes, then runs to the end twice; the first thing found wrong.
+std::string cut_everywhere(const Trial& trial) {
+    const std::string settings = office + "keep = \"" + trial.keep + "\"\n";
+    for (std::size_t step = 1;; ++step) {
+        ForgetfulDisk disk;
+        trial.lie(disk);
+        REQUIRE(disk::make_directories(disk, "/root/mail"));
+        std::vector<Message> server = usual;
+        disk.cut_at(disk.steps() + step);
+        {
+            Office first(disk, settings);
+            // A machine that is cut off sends no QUIT.
+            std::vector<Message> there = server;
+            first.fetch(there, std::string::npos, trial.sabotage);
+            if (!disk.is_cut() || trial.sabotage != Office::Sabotage::none) server = there;
+        }
+        if (!disk.is_cut()) return "";
+        trial.crash(disk);
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            Office again(disk, settings);
+            again.names.next();
+            for (int skip = 0; skip < 100 * (attempt + 1); ++skip) again.names.next();
+            const auto harvest = again.fetch(server);
+            if (!harvest || harvest->fault) return fmt::format("no recovery after step {}", step);
+        }
+        if (const std::string wrong = verdict(disk); !wrong.empty())
+            return fmt::format("{} after step {}", wrong, step);
+        if (server.size() != (trial.keep == "0" ? 0 : usual.size())) return "not deleted";
+    }
+}
+
+}  // namespace
+
+TEST_CASE("A fetch that is cut at any step brings every message home once") {
+    CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.kill(); }}) == "");
+    CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.crash(); }}) == "");
+    CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.crash(Survives::journal, 3); }}) == "");
+    CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.kill(); }, "forever"}) == "");
+}
+
+TEST_CASE("Deleting before it is durable is caught, and so is a disk that lies") {
+    Trial trial{[](ForgetfulDisk& disk) { disk.crash(); }};
+    trial.sabotage = Office::Sabotage::delete_at_once;
+    CHECK(cut_everywhere(trial) != "");
+    Trial lying{[](ForgetfulDisk& disk) { disk.crash(Survives::journal, 3); }};
+    lying.lie = [](ForgetfulDisk& disk) { disk.lie_about_file_sync(); };
+    CHECK(cut_everywhere(lying) != "");
+}
+
+TEST_CASE("A line that breaks after any message costs nothing") {
+    for (std::size_t lost_at = 0; lost_at <= usual.size(); ++lost_at) {
+        ForgetfulDisk disk;
+        Office office_run(disk);
+        std::vector<Message> server = usual;
+        const auto broken = office_run.fetch(server, lost_at);
+        CHECK(broken->fault->temporary);
+        CHECK(broken->deleted == 0);
+        CHECK(server.size() == usual.size());
+        const auto whole = office_run.fetch(server);
+        CHECK_FALSE(whole->fault);
+        CHECK(whole->deleted == usual.size());
+        CHECK(verdict(disk) == "");
+        CHECK(office_run.events.size() == 5);
+    }
+}
+
+TEST_CASE("A disk that fails stops the run for now, and nothing is deleted that is not safe") {
+    for (const int error : {ENOSPC, EIO}) {
+        for (std::size_t step = 1;; ++step) {
+            ForgetfulDisk disk;
+            REQUIRE(disk::make_directories(disk, "/root/mail"));
+            std::vector<Message> server = usual;
+            disk.fail_at(disk.steps() + step, error);
+            const std::size_t before = disk.steps();
+            {
+                Office first(disk);
+                const auto harvest = first.fetch(server);
+                if (harvest && harvest->fault) CHECK(harvest->fault->temporary);
+                if (first.fault) CHECK(first.fault->temporary);
+            }
+            if (disk.steps() < before + step) break;
+            Office again(disk);
+            for (int skip = 0; skip < 100; ++skip) again.names.next();
+            REQUIRE(again.fetch(server));
+            INFO(error << " at " << disk.step_name(before + step));
+            CHECK(verdict(disk) == "");
+            CHECK(server.empty());
+        }
+    }
+}
+
+TEST_CASE("A UIDL says too little, the content tells") {
+    ForgetfulDisk disk;
+    Office run(disk, office + "keep = \"forever\"\n");
+    const std::string a = to("anne@example.com", "aaaa"), b = to("anne@example.com", "bbbb");
+    const auto arrived = [&] { return files_with(disk, "/anne/new/", ""); };
+
+    SECTION("one message listed twice arrives once") {
+        std::vector<Message> server = {{"u", a}, {"u", a}};
+        run.fetch(server);
+        CHECK(arrived() == 1);
+        run.fetch(server);
+        CHECK(arrived() == 1);
+    }
+    SECTION("two messages with one UIDL both arrive, and once") {
+        std::vector<Message> server = {{"u", a}, {"u", b}, {"v", a}};
+        run.fetch(server);
+        CHECK(arrived() == 3);
+        run.fetch(server);
+        server.erase(server.begin());  // the user deletes one
+        run.fetch(server);
+        run.fetch(server);
+        CHECK(run.fetched == 0);
+        CHECK(arrived() == 3);
+    }
+    SECTION("a UIDL that had one message gets a second") {
+        std::vector<Message> server = {{"u", a}};
+        run.fetch(server);
+        server.push_back({"u", b});
+        run.fetch(server);
+        run.fetch(server);
+        CHECK(arrived() == 2);
+    }
+    SECTION("a UIDL with another size is another message") {
+        std::vector<Message> server = {{"u", a}};
+        run.fetch(server);
+        server = {{"u", to("anne@example.com", "cc")}};
+        run.fetch(server);
+        CHECK(arrived() == 2);
+    }
+    SECTION("another announced size alone is not") {
+        std::vector<Message> server = {{"u", a, 7}};
+        run.fetch(server);
+        server = {{"u", a, 8}};
+        run.fetch(server);
+        CHECK(run.fetched == 1);
+        run.fetch(server);
+        CHECK(run.fetched == 0);
+        CHECK(arrived() == 1);
+    }
+}
+
+TEST_CASE("After QUIT only the content tells whether a UIDL is listed still or again") {
+    ForgetfulDisk disk;
+    Office run(disk);
+    const std::string a = to("anne@example.com", "aaaa"), b = to("anne@example.com", "bbbb");
+    std::vector<Message> server = {{"u", a}};
+    run.fetch(server);
+    REQUIRE(server.empty());
+    SECTION("the same: the server did not delete it") {
+        server = {{"u", a}};
+        const auto harvest = run.fetch(server);
+        CHECK(harvest->again == 1);
+        CHECK(files_with(disk, "/anne/new/", "") == 1);
+    }
+    SECTION("another of the same size: it used the UIDL again") {
+        server = {{"u", b}};
+        run.fetch(server);
+        CHECK(files_with(disk, "/anne/new/", "") == 2);
+    }
+    CHECK(server.empty());
+}
+
+TEST_CASE("What is kept for seven days goes after seven days") {
+    ForgetfulDisk disk;
+    Office run(disk, office + "keep = \"7d\"\n");
+    std::vector<Message> server = usual;
+    run.fetch(server);
+    run.clock.at += std::chrono::hours(24 * 7 - 1);
+    server.push_back({"5", to("anne@example.com", "fifth")});
+    run.fetch(server);
+    CHECK(server.size() == 5);
+    CHECK(run.fetched == 1);
+    run.clock.at += std::chrono::hours(2);
+    const auto harvest = run.fetch(server);
+    CHECK(harvest->deleted == 4);
+    CHECK(server.size() == 1);
+    CHECK(run.fetched == 0);
+}
+
+TEST_CASE("A first run that places none of its first messages stops, and nothing has happened") {
+    ForgetfulDisk disk;
+    Office run(disk);
+    std::vector<Message> server;
+    for (int i = 0; i < 30; ++i)
+        server.push_back({std::to_string(i), to("somebody@provider.example", "x")});
+    const auto harvest = run.fetch(server);
+    CHECK(harvest->braked);
+    CHECK(server.size() == 30);
+    CHECK(files_with(disk, "/root/held/", "") + files_with(disk, "/new/", "") == 0);
+    CHECK(run.events.empty());
+    REQUIRE_FALSE(harvest->headers.empty());
+    CHECK(harvest->headers[0].find("somebody@provider.example") != std::string::npos);
+
+    // One recipient among the first twenty is enough.
+    server[19].content = to("anne@example.com", "x");
+    const auto again = run.fetch(server);
+    CHECK_FALSE(again->braked);
+    CHECK(again->deleted == 30);
+    CHECK(again->held.at("foreign-domain") == 29);
+    // Later runs hold whatever comes.
+    for (int i = 0; i < 30; ++i) server.push_back({"n" + std::to_string(i), to("x@y.example", "x")});
+    CHECK(run.fetch(server)->held.at("foreign-domain") == 30);
+}
+
+TEST_CASE("What does not fit stays on the server") {
+    ForgetfulDisk disk;
+    Office run(disk);
+    std::vector<Message> server = {{"1", to("bob@example.com", std::string(5000, 'b'))},
+                                   {"2", to("anne@example.com", "a")}};
+    const auto harvest = run.fetch(server);
+    CHECK(harvest->waiting.size() == 1);
+    CHECK(server.size() == 1);
+    CHECK(files_with(disk, "/bob/new/", "") == 0);
+    run.errand.held_size = 10;
+    server.push_back({"3", to("nobody@example.com", "n")});
+    CHECK(run.fetch(server)->waiting.size() == 2);
+    CHECK(server.size() == 2);
+}
+
+TEST_CASE("A message that cannot be written is held, and the others arrive") {
+    ForgetfulDisk disk;
+    REQUIRE(disk::make_directories(disk, "/root/mail/example.com"));
+    REQUIRE(disk::replace_file(disk, "/root/mail/example.com/anne", "not a directory"));
+    Office run(disk);
+    std::vector<Message> server = {{"1", to("anne@example.com", "a")},
+                                   {"2", to("bob@example.com", "b")}};
+    const auto harvest = run.fetch(server);
+    CHECK_FALSE(harvest->fault);
+    CHECK(harvest->held.at("poison") == 1);
+    CHECK(files_with(disk, "/bob/new/", "") == 1);
+    CHECK(server.empty());
+}
+
+TEST_CASE("A large message is spilled, and arrives octet for octet") {
+    ForgetfulDisk disk;
+    Office run(disk);
+    run.errand.held_size = 10 << 20;
+    std::string body;
+    while (body.size() < 3'000'000) body += fmt::format("line {}\r\n", body.size());
+    std::vector<Message> server = {{"1", to("anne@example.com, nobody@example.com", "it") + body}};
+    run.fetch(server);
+    CHECK(files_with(disk, "/anne/new/", "\r\n\r\nit\r\n" + body) == 1);
+    CHECK(files_with(disk, "/root/held/", "\r\n\r\nit\r\n" + body) == 1);
+    CHECK(server.empty());
+}
+
+TEST_CASE("A rehearsal changes nothing and tells each recipient's fate") {
+    ForgetfulDisk disk;
+    Office run(disk);
+    std::vector<Message> server = usual;
+    std::size_t told = 0;
+    run.errand.rehearsal = true;
+    run.errand.rehearsed = [&](const agent::Rehearsed& message) {
+        told += message.judged.fates.size();
+    };
+    const auto harvest = run.fetch(server);
+    CHECK(told == 5);
+    CHECK(harvest->placed.at("anne@example.com") == 2);
+    CHECK(disk.steps() == 0);
+    CHECK(server.size() == usual.size());
+}
