@@ -138,15 +138,10 @@ std::string stamp(std::string_view sender, std::span<const std::string_view> giv
     return out += ">\r\n" + envelope_lines(given);
 }
 
+// Also where the first line is no field: written below our Received it may fold into it, and
+// readers then take what follows for the header after all, forged stamps included.
 Inbound read_inbound(std::string_view octets) {
     Inbound inbound;
-    inbound.has_header = begins_with_header(octets);
-    if (!inbound.has_header) {
-        // Two lines tell; on fewer it could still become a header.
-        inbound.complete = octets.find('\n') < octets.size() - 1;
-        keep(inbound, octets);
-        return inbound;
-    }
     HeaderScan scan(octets);
     std::size_t from = 0;  // what is kept and not yet listed begins here
     while (const auto field = scan.next()) {

@@ -57,12 +57,12 @@ constexpr std::size_t longest_header = 1 << 20;
 // An arriving message with the stamps that came with it taken out.
 struct Inbound {
     // The octets given, in order, without Return-Path, X-Rcpt-To and X-POP3-Rcpt of the header
-    // (whatever their case, folding or space before the colon). Views into them; neighbours are
-    // joined, so that a message without such fields is one piece.
+    // (whatever their case, folding or space before the colon): up to the first empty line, also
+    // where the first line is no field. Views into them; neighbours are joined, so that a message
+    // without such fields is one piece.
     std::vector<std::string_view> kept;
     std::size_t kept_size = 0;  // octets of all pieces
-    bool complete = false;      // the header's end was seen, or there is none
-    bool has_header = true;     // false: all body, nothing was taken out
+    bool complete = false;      // the header's end was seen
     std::size_t received = 0;   // Received lines that came along
     std::unordered_set<std::string> delivered_to;  // keys of the Delivered-To lines that are addresses
 
