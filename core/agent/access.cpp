@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "agent/message_file.hpp"
+#include "store/uidlist.hpp"
 
 namespace mailhandler::agent {
 
@@ -36,9 +37,15 @@ std::string hexadecimal(std::string_view name) {
     return text;
 }
 
-// Two files of one base name (another program's doing) must not share a UIDL.
-std::string uidl_of(const store::MessageName& name, std::unordered_set<std::string>& taken) {
-    std::string uidl = pop3::Maildrop::valid_uidl(name.base) ? name.base : hexadecimal(name.base);
+// A list of a million messages has some 100 MiB; one that is larger is not read at all.
+constexpr std::uint64_t uidlist_limit = 256ull << 20;
+
+// Two files of one base name, or two lines of one UIDL (another program's doing), must not share one.
+std::string uidl_of(const store::MessageName& name, const std::optional<store::Uidlist>& list,
+                    std::unordered_set<std::string>& taken) {
+    const auto listed = list ? list->uidl(name.base) : std::nullopt;
+    std::string uidl = listed.value_or(name.base);
+    if (!pop3::Maildrop::valid_uidl(uidl)) uidl = hexadecimal(uidl);
     for (int twin = 2; !taken.insert(uidl).second; ++twin)
         uidl = hexadecimal(name.base + '#' + std::to_string(twin));
     return uidl;
@@ -46,7 +53,7 @@ std::string uidl_of(const store::MessageName& name, std::unordered_set<std::stri
 
 }  // namespace
 
-pop3::Opened MaildropAccess::open(const std::string& maildir) {
+pop3::Opened MaildropAccess::open(const std::string& maildir, bool dovecot) {
     close();
     maildir_ = maildir;
     freed_ = 0;
@@ -59,16 +66,22 @@ pop3::Opened MaildropAccess::open(const std::string& maildir) {
         return {Outcome::in_use, "another session has this mailbox open", nullptr};
     if (!lock) return {outcome_of(lock.error()), lock.error().cause, nullptr};
     lock_ = std::move(*lock);
-    if (auto frozen = freeze(); !frozen) {
+    if (auto frozen = freeze(dovecot); !frozen) {
         close();
         return {outcome_of(frozen.error()), frozen.error().cause, nullptr};
     }
     return {Outcome::ok, {}, maildrop_};
 }
 
-Result<> MaildropAccess::freeze() {
+Result<> MaildropAccess::freeze(bool dovecot) {
     auto messages = store::list_maildir(disk_, maildir_);
     if (!messages) return tl::unexpected(messages.error());
+    std::string listed;
+    std::optional<store::Uidlist> list;
+    if (dovecot) {
+        listed = disk::read_file(disk_, maildir_ + "/dovecot-uidlist", uidlist_limit).value_or("");
+        list = store::Uidlist::parse(listed);
+    }
     auto maildrop = std::make_shared<pop3::Maildrop>();
     std::unordered_set<std::string> taken;
     taken.reserve(messages->size());
@@ -85,7 +98,7 @@ Result<> MaildropAccess::freeze() {
             if (!counted) continue;  // it moved on or cannot be read: the next login sees it again
             size = *counted;
         }
-        maildrop->add(uidl_of(message, taken), size);
+        maildrop->add(uidl_of(message, list, taken), size);
         begins_.push_back(files_.size());
         files_ += message.file;
         in_new_.push_back(message.in_new);

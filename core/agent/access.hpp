@@ -9,7 +9,8 @@
 // - The list is frozen from names alone: ,W= is the size on the wire. A file without it, written by
 //   another program, is looked into once.
 // - A UIDL is the base name up to the first comma; one that RFC 1939 does not allow is replaced by
-//   64 hexadecimal digits of it, the same at every login.
+//   64 hexadecimal digits of it, the same at every login. In a maildir that Dovecot served before,
+//   where its UIDLs are to be kept ([pop3] uidl = "dovecot"), those of its list come first.
 // - Messages stay where they are: reading one moves nothing and sets no flag.
 // - Removal is durable when it is answered: every unlink, then one sync of each directory.
 #pragma once
@@ -31,8 +32,9 @@ class MaildropAccess {
     explicit MaildropAccess(disk::Disk& disk) : disk_(disk) {}
 
     // Locks `maildir`, making it when it is missing, and freezes its list. [IN-USE] where another
-    // session has it; [SYS/TEMP] or [SYS/PERM] with the disk's words.
-    pop3::Opened open(const std::string& maildir);
+    // session has it; [SYS/TEMP] or [SYS/PERM] with the disk's words. `dovecot`: UIDLs that
+    // MAILDIR/dovecot-uidlist has are kept; without that file, or where it is malformed, all are ours.
+    pop3::Opened open(const std::string& maildir, bool dovecot = false);
     pop3::Contents load(const pop3::Load& load);
     // Octets of what was removed, as stored, are added to freed().
     pop3::Removed remove(const pop3::Remove& remove);
@@ -49,7 +51,7 @@ class MaildropAccess {
     Whereabouts where(std::size_t index) const;
     std::string path(std::size_t index) const;
     std::string_view file(std::size_t index) const;
-    Result<> freeze();
+    Result<> freeze(bool dovecot);
     pop3::Content content(const pop3::Wanted& wanted);
     Result<std::shared_ptr<wire::Body>> open_body(std::size_t index);
     Result<> unlink(std::size_t index);

@@ -44,7 +44,8 @@ pop3::Verdict Pop3Access::login(const pop3::MayLogin& question) {
 }
 
 pop3::Opened Pop3Access::open() {
-    return maildrop_.open(room_.layout.maildir(account_->mailbox));
+    return maildrop_.open(room_.layout.maildir(account_->mailbox),
+                          snapshot_.server->pop3_uidl_dovecot);
 }
 
 }  // namespace mailhandler::agent

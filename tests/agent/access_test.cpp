@@ -66,6 +66,28 @@ TEST_CASE("a maildrop is frozen from names, oldest first, new and cur together")
     CHECK(read(one(access, 1)) == "abc");
 }
 
+TEST_CASE("the UIDLs of a Dovecot before us are kept where that is asked for") {
+    ForgetfulDisk disk;
+    put(disk, "/cur/100.a.mx,S=1,W=1:2,S", "a");
+    put(disk, "/cur/200.b.mx,S=1,W=1:2,", "b");
+    put(disk, "/cur/300.c.mx,S=1,W=1:2,", "c");
+    put(disk, "/new/400.d.mx,S=1,W=1", "d");
+    put(disk, "/new/00000002000000ff", "e");  // its own name is what Dovecot called another
+    MaildropAccess access(disk);
+    const std::string ours = "100.a.mx:1 200.b.mx:1 300.c.mx:1 400.d.mx:1 00000002000000ff:1 ";
+    CHECK(flat(access.open(box, true)) == ours);  // there is no list
+    put(disk, "/dovecot-uidlist",
+        "3 V255 N5 G0\n1 :100.a.mx,S=1,W=1\n2 :200.b.mx,S=1:2,S\n3 W9 Pthree :300.c.mx\n");
+    CHECK(flat(access.open(box, false)) == ours);
+    const std::string theirs = flat(access.open(box, true));
+    const std::string listed = "00000001000000ff:1 00000002000000ff:1 three:1 400.d.mx:1 ";
+    CHECK(theirs.substr(0, listed.size()) == listed);
+    CHECK(theirs.size() == listed.size() + 64 + 3);  // the name that was taken is replaced
+    CHECK(flat(access.open(box, true)) == theirs);
+    REQUIRE(disk::replace_file(disk, box + "/dovecot-uidlist", "3 V0\n1 :100.a.mx\n"));
+    CHECK(flat(access.open(box, true)) == ours);
+}
+
 TEST_CASE("a mailbox that does not exist yet is an empty maildrop") {
     ForgetfulDisk disk;
     MaildropAccess access(disk);
