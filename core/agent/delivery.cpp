@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fmt/format.h>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace mailhandler::agent {
@@ -171,77 +172,91 @@ smtp::Reply Reception::spill(smtp::Spill& block) {
     return {250, "", ""};
 }
 
-// One file to be: where, for whom, with which stamp.
+// One file to be: where, and for whom.
 struct Reception::Copy {
     const route::ToMailbox* target;
     std::vector<std::size_t> recipients;  // indexes into the envelope
-    std::string maildir, stamp;
+    std::string maildir;
 };
 
-// One copy a recipient and mailbox; a mailbox with copies = "one" gets one copy naming all.
+// One copy a recipient and mailbox, however often the recipient was named; a mailbox with copies =
+// "one" gets one copy naming all.
 std::vector<Reception::Copy> Reception::copies(const mail::Envelope& envelope,
-                                               const mail::Inbound& inbound,
-                                               std::vector<bool>& looping) const {
+                                               const mail::Inbound& inbound, Fates& fates) const {
     std::vector<Copy> made;
-    std::map<route::MailboxName, std::size_t> shared;
+    std::map<std::pair<route::MailboxName, std::string>, std::size_t> shared;
     for (std::size_t i = 0; i < accepted_.size(); ++i) {
         // A recipient loops when nothing of it is left to deliver.
-        looping[i] = true;
+        fates[i] = loops();
         for (const route::ToMailbox& to : accepted_[i].to) {
             if (inbound.came_back(to.delivered_to)) continue;
-            looping[i] = false;
-            if (to.one_copy) {
-                const auto [known, fresh] = shared.try_emplace(to.mailbox, made.size());
-                if (!fresh) {
-                    made[known->second].recipients.push_back(i);
-                    continue;
-                }
-            }
-            made.push_back({&to, {i}, room_.layout.maildir(to.mailbox), {}});
-        }
-    }
-    for (Copy& copy : made) {
-        const std::string sender = envelope.sender.text();
-        if (copy.target->one_copy) {
-            std::vector<std::string_view> given;
-            for (const std::size_t i : copy.recipients)
-                given.push_back(envelope.recipients[i].address.given());
-            copy.stamp = mail::stamp(sender, given);
-        } else {
-            copy.stamp = mail::stamp(sender,
-                                     envelope.recipients[copy.recipients.front()].address.given(),
-                                     copy.target->delivered_to.key());
+            fates[i].reset();
+            std::string which;
+            if (!to.one_copy)
+                which = to.delivered_to.key() + ' ' + envelope.recipients[i].address.key();
+            const auto [known, fresh] =
+                shared.try_emplace({to.mailbox, std::move(which)}, made.size());
+            if (fresh) made.push_back({&to, {}, room_.layout.maildir(to.mailbox)});
+            made[known->second].recipients.push_back(i);
         }
     }
     return made;
 }
 
+std::string Reception::stamp_of(const Copy& copy, const mail::Envelope& envelope) {
+    const std::string sender = envelope.sender.text();
+    const auto address = [&](std::size_t i) -> const mail::Address& {
+        return envelope.recipients[i].address;
+    };
+    if (!copy.target->one_copy)
+        return mail::stamp(sender, address(copy.recipients.front()).given(),
+                           copy.target->delivered_to.key());
+    std::vector<std::string_view> given;
+    std::set<std::string> named;
+    for (const std::size_t i : copy.recipients)
+        if (named.insert(address(i).key()).second) given.push_back(address(i).given());
+    return mail::stamp(sender, given);
+}
+
+// Judges what has no room in its mailbox. A reply: it could not be judged.
 std::optional<smtp::Reply> Reception::over_quota(const std::vector<Copy>& copies,
-                                                 std::uint64_t size) {
+                                                 std::uint64_t size, Fates& fates) {
+    std::map<std::string, std::uint64_t> more;  // octets by maildir: copies count together
     for (const Copy& copy : copies) {
         const std::uint64_t quota = copy.target->quota;
         if (quota == 0) continue;
-        auto fits = room_.quotas.fits_now(copy.maildir, quota, size);
+        const std::uint64_t asked = more[copy.maildir] += size;
+        auto fits = room_.quotas.fits_now(copy.maildir, quota, asked);
         if (!fits || room_.quotas.due(copy.maildir)) {
             if (const auto usage = room_.quotas.refresh(copy.maildir); !usage) {
                 room_.log.error(usage.error().text());
                 return not_stored(usage.error());
             }
-            fits = room_.quotas.fits_now(copy.maildir, quota, size);
+            fits = room_.quotas.fits_now(copy.maildir, quota, asked);
         }
-        if (!fits.value_or(true)) return no_space();
+        if (fits.value_or(true)) continue;
+        for (const std::size_t i : copy.recipients) fates[i] = no_space();
     }
     return {};
 }
 
+// Takes out whoever gets a "no" after all, and copies that are then nobody's.
+void Reception::drop_refused(std::vector<Copy>& copies, const Fates& fates) {
+    for (Copy& copy : copies)
+        std::erase_if(copy.recipients, [&](std::size_t i) { return fates[i].has_value(); });
+    std::erase_if(copies, [](const Copy& copy) { return copy.recipients.empty(); });
+}
+
 // Writes all copies and makes them durable and visible, or none.
-Result<> Reception::store_copies(const std::vector<Copy>& made, const std::string& trace,
-                                 const mail::Inbound& inbound, std::string_view rest) {
+Result<> Reception::store_copies(const std::vector<Copy>& made, const mail::Envelope& envelope,
+                                 const std::string& trace, const mail::Inbound& inbound,
+                                 std::string_view rest) {
     std::vector<store::Delivery> deliveries;
     deliveries.reserve(made.size());
     std::vector<std::string_view> parts;
     for (const Copy& copy : made) {
-        parts.assign({copy.stamp, trace});
+        const std::string stamp = stamp_of(copy, envelope);
+        parts.assign({stamp, trace});
         parts.insert(parts.end(), inbound.kept.begin(), inbound.kept.end());
         auto written = store::Delivery::write(room_.disk, copy.maildir, room_.names.next(), parts,
                                               spilled_.get(), rest);
@@ -280,11 +295,15 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
                    message.envelope.recipients[i].address, accepted_[i], loops().text);
         return all(loops());
     }
-    std::vector<bool> looping(accepted_.size(), false);
-    const std::vector<Copy> made = copies(message.envelope, inbound, looping);
+    Fates fates(accepted_.size());
+    std::vector<Copy> made = copies(message.envelope, inbound, fates);
     std::uint64_t size = inbound.kept_size + rest.size();
     if (spilled_) size += spilled_->size().value_or(0);
-    if (auto full = over_quota(made, size)) return all(*full);
+    const std::size_t wanted = made.size();
+    if (auto failed = over_quota(made, size, fates)) return all(*failed);
+    drop_refused(made, fates);
+    // SMTP has one answer for all: they get the message together, or its sender keeps it.
+    if (!lmtp_ && made.size() != wanted) return all(no_space());
 
     mail::Hop hop = hop_of(client_, *snapshot_.server, lmtp_);
     hop.id = room_.names.next();
@@ -292,23 +311,27 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
     hop.time = room_.clock.wall();
     if (accepted_.size() == 1) hop.recipient = message.envelope.recipients[0].address.given();
     const auto stored =
-        made.empty() ? Result<>() : store_copies(made, mail::received(hop), inbound, rest);
+        made.empty() ? Result<>()
+                     : store_copies(made, message.envelope, mail::received(hop), inbound, rest);
     if (!stored) {
         room_.log.error(fmt::format("a message from {} could not be stored: {}",
                                     client_.peer.address, stored.error().text()));
         return all(not_stored(stored.error()));
     }
-    return report(message.envelope, hop.id, size, looping);
+    return report(message.envelope, hop.id, size, fates);
 }
 
 // The replies, and an event for each recipient.
 std::vector<smtp::Reply> Reception::report(const mail::Envelope& envelope, const std::string& id,
-                                           std::uint64_t size, const std::vector<bool>& looping) {
+                                           std::uint64_t size, const Fates& fates) {
+    const smtp::Reply stored{250, "2.0.0", "Stored as " + id};
     std::vector<smtp::Reply> replies;
     bool any = false;
     for (std::size_t i = 0; i < accepted_.size(); ++i) {
         watch::Event event;
-        event.what = looping[i] ? watch::What::refused : watch::What::accepted;
+        event.what = !fates[i]                 ? watch::What::accepted
+                     : fates[i]->code >= 500 ? watch::What::refused
+                                             : watch::What::deferred;
         event.peer = client_.peer.address;
         event.helo = client_.helo;
         event.sender = envelope.sender.text();
@@ -318,13 +341,12 @@ std::vector<smtp::Reply> Reception::report(const mail::Envelope& envelope, const
         event.mailbox = accepted_[i].to.front().mailbox.text();
         event.size = size;
         event.id = id;
-        if (looping[i]) event.why = loops().text;
+        if (fates[i]) event.why = fates[i]->text;
         room_.recorder.record(std::move(event));
-        any |= !looping[i];
-        if (lmtp_)
-            replies.push_back(looping[i] ? loops() : smtp::Reply{250, "2.0.0", "Stored as " + id});
+        any |= !fates[i];
+        if (lmtp_) replies.push_back(fates[i].value_or(stored));
     }
-    if (!lmtp_) replies.push_back(any ? smtp::Reply{250, "2.0.0", "Stored as " + id} : loops());
+    if (!lmtp_) replies.push_back(any ? stored : loops());
     forget();
     return replies;
 }

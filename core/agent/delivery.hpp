@@ -64,14 +64,20 @@ class Reception {
     std::vector<smtp::Reply> commit(smtp::Commit& message);
     void forget();
 
+    // Of each recipient: the "no" it gets after all; nothing while it is to get the message.
+    using Fates = std::vector<std::optional<smtp::Reply>>;
     struct Copy;
     std::vector<Copy> copies(const mail::Envelope& envelope, const mail::Inbound& inbound,
-                             std::vector<bool>& looping) const;
-    std::optional<smtp::Reply> over_quota(const std::vector<Copy>& copies, std::uint64_t size);
-    Result<> store_copies(const std::vector<Copy>& made, const std::string& trace,
-                          const mail::Inbound& inbound, std::string_view rest);
+                             Fates& fates) const;
+    static std::string stamp_of(const Copy& copy, const mail::Envelope& envelope);
+    std::optional<smtp::Reply> over_quota(const std::vector<Copy>& copies, std::uint64_t size,
+                                          Fates& fates);
+    static void drop_refused(std::vector<Copy>& copies, const Fates& fates);
+    Result<> store_copies(const std::vector<Copy>& made, const mail::Envelope& envelope,
+                          const std::string& trace, const mail::Inbound& inbound,
+                          std::string_view rest);
     std::vector<smtp::Reply> report(const mail::Envelope& envelope, const std::string& id,
-                                    std::uint64_t size, const std::vector<bool>& looping);
+                                    std::uint64_t size, const Fates& fates);
 
     void record(watch::What what, const mail::Sender& sender, const mail::Address& recipient,
                 const Accepted& accepted, const std::string& why);
