@@ -1,6 +1,8 @@
 // add-domain: a new file in domains/, whose default mail handler rejects.
+#include <cerrno>
 #include <fmt/format.h>
 
+#include "agent/configuration.hpp"
 #include "change.hpp"
 #include "commands.hpp"
 
@@ -38,6 +40,13 @@ std::string complaint_of(const std::string& name) {
     return "";
 }
 
+// Takes away what remove-domain left: this domain is not to vanish at once again.
+Result<> unmark(Context& context, const std::string& domain) {
+    auto done = context.disk.remove(agent::removal_mark(context.root, domain));
+    if (!done && done.error().error == ENOENT) return {};
+    return done;
+}
+
 int run(Context& context, const Arguments& arguments) {
     const auto name = mail::canonical_domain(arguments.one("D"));
     if (!name)
@@ -55,6 +64,7 @@ int run(Context& context, const Arguments& arguments) {
     const std::string text = new_file(*name);
     if (!dry_run) {
         auto done = disk::make_directories(context.disk, layout.domains_dir(), 0750);
+        if (done) done = unmark(context, *name);
         if (done) done = disk::replace_file(context.disk, path, text, 0640);
         if (!done) return context.fail(done.error());
     }

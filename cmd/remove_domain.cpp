@@ -1,6 +1,7 @@
 // remove-domain: its file and its mail are moved to state/removed, never deleted.
 #include <fmt/format.h>
 
+#include "agent/configuration.hpp"
 #include "change.hpp"
 #include "commands.hpp"
 #include "store/removed.hpp"
@@ -31,6 +32,9 @@ Result<> remove_file(Context& context, const store::Layout& layout, const std::s
                      std::string_view text) {
     const auto kept = keep_file(context, layout, domain, text);
     if (!kept) return tl::unexpected(kept.error());
+    // A running server is not to take it for a file that is being replaced.
+    const std::string mark = agent::removal_mark(context.root, domain);
+    if (auto done = disk::replace_file(context.disk, mark, ""); !done) return done;
     if (auto done = context.disk.remove(layout.domain_file(domain)); !done) return done;
     if (auto done = context.disk.sync_directory(layout.domains_dir()); !done) return done;
     context.say("its file is kept as " + *kept);

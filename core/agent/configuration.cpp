@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view server_name = "mailhandler.toml";
 constexpr std::string_view domains_prefix = "domains/";
 constexpr std::string_view suffix = ".toml";
+constexpr std::string_view mark_suffix = ".removed";
 constexpr auto vanished_for = std::chrono::seconds(5);
 
 std::string domain_file(const std::string& domain) {
@@ -27,10 +28,19 @@ std::string domain_of(std::string_view name) {
     return domain && *domain == name ? *domain : std::string();
 }
 
+// "domains/.example.com.toml.removed" → "domains/example.com.toml"; else the name itself.
+std::string marked_file(std::string_view name) {
+    const std::string prefix = std::string(domains_prefix) + '.';
+    if (!name.starts_with(prefix) || !name.ends_with(mark_suffix)) return std::string(name);
+    name.remove_prefix(prefix.size());
+    name.remove_suffix(mark_suffix.size());
+    return std::string(domains_prefix).append(name);
+}
+
 }  // namespace
 
 std::string removal_mark(const std::string& root, const std::string& domain) {
-    return root + "/domains/." + domain + ".toml.removed";
+    return fmt::format("{}/{}.{}{}{}", root, domains_prefix, domain, suffix, mark_suffix);
 }
 
 Configuration::Configuration(disk::Disk& disk, std::string root, const Clock& clock, Log log)
@@ -39,13 +49,13 @@ Configuration::Configuration(disk::Disk& disk, std::string root, const Clock& cl
 Result<Snapshot> Configuration::start() {
     // How a file looks is noted before it is read: a change in between is then seen later.
     for (const std::string& name : changed_files())
-        if (const auto seen = look(name)) seen_[name] = *seen;
+        if (const auto seen = look(name).seen) seen_[name] = *seen;
     auto server = config::load_server(disk_, root_);
-    say(server.problems);
+    take_up(server.problems);
     if (!server.ok()) return fail(root_ + "/mailhandler.toml", "cannot be loaded", false);
     snapshot_.server = std::make_shared<const config::Server>(std::move(*server.value));
     auto loaded = config::load_directory(disk_, root_, *snapshot_.server);
-    say(loaded.problems);
+    take_up(loaded.problems);
     snapshot_.directory = std::move(loaded.directory);
     return snapshot_;
 }
@@ -55,19 +65,27 @@ std::optional<Snapshot> Configuration::refresh(const std::vector<std::string>& n
     for (const std::string& name : names.empty() ? changed_files() : names) {
         if (name == server_name)
             changed |= refresh_server();
-        else if (const std::string domain = domain_of(name); !domain.empty())
+        else if (const std::string domain = domain_of(marked_file(name)); !domain.empty())
             changed |= refresh_domain(domain);
     }
-    for (auto it = vanished_.begin(); it != vanished_.end();) {
-        if (clock_.now() < it->second) {
-            ++it;
-            continue;
-        }
-        changed |= forget_domain(it->first);
-        it = vanished_.erase(it);
-    }
+    changed |= forget_vanished();
     if (!changed) return {};
     return snapshot_;
+}
+
+// Whose time is up is looked at once more: nobody may have told that the file is back.
+bool Configuration::forget_vanished() {
+    std::vector<std::string> due;
+    for (const auto& [domain, when] : vanished_)
+        if (clock_.now() >= when) due.push_back(domain);
+    bool changed = false;
+    for (const std::string& domain : due) {
+        const Look now = look(domain_file(domain));
+        if (now.unknown) continue;  // asked again at the next look
+        vanished_.erase(domain);
+        changed |= now.seen ? refresh_domain(domain) : forget_domain(domain);
+    }
+    return changed;
 }
 
 std::optional<Instant> Configuration::next_look() const {
@@ -77,23 +95,25 @@ std::optional<Instant> Configuration::next_look() const {
     return next;
 }
 
-std::optional<Configuration::Seen> Configuration::look(const std::string& name) {
+Configuration::Look Configuration::look(const std::string& name) {
     const auto status = disk_.status(root_ + "/" + name);
-    if (!status) return {};
-    return Seen{status->size, status->inode, status->modified};
+    if (status) return {Seen{status->size, status->inode, status->modified}, false};
+    if (status.error().error == ENOENT) return {};
+    log_.warning(status.error().text());
+    return {{}, true};
 }
 
 bool Configuration::refresh_server() {
     const std::string name(server_name);
-    const auto seen = look(name);
+    const auto [seen, unknown] = look(name);
     if (!seen) {
-        if (seen_.erase(name) != 0)
+        if (seen_.erase(name) != 0 && !unknown)
             log_.warning("mailhandler.toml is gone; its last version stays in force");
         return false;
     }
     seen_[name] = *seen;
     auto loaded = config::load_server(disk_, root_);
-    say(loaded.problems);
+    take_up(loaded.problems);
     if (!loaded.ok()) {
         log_.warning("mailhandler.toml cannot be loaded; its last version stays in force");
         return false;
@@ -108,12 +128,14 @@ bool Configuration::refresh_server() {
 
 bool Configuration::refresh_domain(const std::string& domain) {
     const std::string name = domain_file(domain);
-    const auto seen = look(name);
+    const auto [seen, unknown] = look(name);
+    // Not being able to look is not the same as nothing there.
+    if (unknown) return false;
     if (!seen) return gone(domain);
     vanished_.erase(domain);
     seen_[name] = *seen;
     auto loaded = config::load_domain(disk_, root_, domain);
-    say(loaded.problems);
+    take_up(loaded.problems);
     if (loaded.ok()) {
         snapshot_.directory = snapshot_.directory.with(
             domain, std::make_shared<const route::Domain>(std::move(*loaded.value)));
@@ -158,11 +180,10 @@ std::vector<std::string> Configuration::changed_files() {
     std::vector<std::string> names;
     std::set<std::string, std::less<>> present;
     auto consider = [&](const std::string& name) {
-        const auto seen = look(name);
-        if (!seen) return;
-        present.insert(name);
+        const auto [seen, unknown] = look(name);
+        if (seen || unknown) present.insert(name);
         const auto known = seen_.find(name);
-        if (known == seen_.end() || !(known->second == *seen)) names.push_back(name);
+        if (seen && (known == seen_.end() || !(known->second == *seen))) names.push_back(name);
     };
     consider(std::string(server_name));
     const auto entries = disk_.list(root_ + "/domains");
@@ -180,12 +201,17 @@ std::vector<std::string> Configuration::changed_files() {
     return names;
 }
 
-void Configuration::say(const std::vector<config::Problem>& problems) const {
+// Says what is wrong. A file that could not be read is not known: the next look at everything reads
+// it again.
+void Configuration::take_up(const std::vector<config::Problem>& problems) {
     for (const config::Problem& problem : problems) {
         if (problem.error)
             log_.error(problem.show());
         else
             log_.warning(problem.show());
+        if (const auto known = seen_.find(problem.file);
+            problem.error && problem.line == 0 && known != seen_.end())
+            known->second = Seen();
     }
 }
 

@@ -53,13 +53,19 @@ class Configuration {
         bool operator==(const Seen&) const = default;
     };
 
-    std::optional<Seen> look(const std::string& name);
+    struct Look {
+        std::optional<Seen> seen;
+        bool unknown = false;  // the disk would not say whether there is a file
+    };
+
+    Look look(const std::string& name);
     bool refresh_server();
     bool refresh_domain(const std::string& domain);
     bool gone(const std::string& domain);
     bool forget_domain(const std::string& domain);
+    bool forget_vanished();
     std::vector<std::string> changed_files();
-    void say(const std::vector<config::Problem>& problems) const;
+    void take_up(const std::vector<config::Problem>& problems);
 
     disk::Disk& disk_;
     std::string root_;

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 
+#include "looking_disk.hpp"
 #include "mailroom.hpp"
 #include "support/forgetful_disk.hpp"
 #include "support/temporary_directory.hpp"
@@ -15,66 +16,15 @@ using agent::Snapshot;
 
 namespace {
 
-const std::string server_text = "hostname = \"mail.example.com\"\npostmaster = \"root@far.example\"\n";
+const std::string server_text =
+    "hostname = \"mail.example.com\"\npostmaster = \"root@far.example\"\n";
 const std::string catch_all = "[default]\naction = \"deliver\"\n";
 const std::string with_anne = "[mailbox.anne]\n";
 const std::string broken = "[default\n";
 
-// A disk that counts looks, and on which a look can fail.
-class LookingDisk final : public disk::Disk {
-  public:
-    explicit LookingDisk(disk::Disk& below) : below_(below) {}
-
-    std::string unreadable;  // a path that status() and list() cannot look at: EIO
-    std::size_t looks = 0, opened = 0;
-
-    Result<std::unique_ptr<disk::File>> create(const std::string& path, unsigned mode) override {
-        return below_.create(path, mode);
-    }
-    Result<std::unique_ptr<disk::File>> append(const std::string& path, unsigned mode) override {
-        return below_.append(path, mode);
-    }
-    Result<std::unique_ptr<disk::File>> open(const std::string& path) override {
-        ++opened;
-        if (path == unreadable) return fail_errno(path, "cannot open", EIO);
-        return below_.open(path);
-    }
-    Result<std::unique_ptr<disk::File>> scratch(const std::string& directory) override {
-        return below_.scratch(directory);
-    }
-    Result<> rename(const std::string& from, const std::string& to) override {
-        return below_.rename(from, to);
-    }
-    Result<> rename_new(const std::string& from, const std::string& to) override {
-        return below_.rename_new(from, to);
-    }
-    Result<> remove(const std::string& path) override { return below_.remove(path); }
-    Result<> sync_directory(const std::string& path) override {
-        return below_.sync_directory(path);
-    }
-    Result<> make_directory(const std::string& path, unsigned mode) override {
-        return below_.make_directory(path, mode);
-    }
-    Result<std::vector<disk::Entry>> list(const std::string& path) override {
-        if (path == unreadable) return fail_errno(path, "cannot open", EIO);
-        return below_.list(path);
-    }
-    Result<disk::Status> status(const std::string& path) override {
-        ++looks;
-        if (path == unreadable) return fail_errno(path, "cannot stat", EIO);
-        return below_.status(path);
-    }
-    Result<std::unique_ptr<disk::Lock>> lock(const std::string& path, bool wait) override {
-        return below_.lock(path, wait);
-    }
-
-  private:
-    disk::Disk& below_;
-};
-
 struct Site {
     test::ForgetfulDisk store;
-    LookingDisk disk{store};
+    test::LookingDisk disk{store};
     test::StillClock clock;
     std::string talk;
     Configuration configuration{disk, "/r", clock,
@@ -83,7 +33,8 @@ struct Site {
                                 })};
     std::optional<Snapshot> now;
 
-    explicit Site(const std::map<std::string, std::string>& domains = {{"example.com", catch_all}}) {
+    using Files = std::map<std::string, std::string>;  // by domain
+    explicit Site(const Files& domains = {{"example.com", catch_all}}) {
         REQUIRE(disk::make_directories(store, "/r/domains"));
         put("mailhandler.toml", server_text);
         for (const auto& [name, text] : domains) put(file(name), text);
@@ -288,12 +239,32 @@ TEST_CASE("A file that could not be read is read again once it can be") {
     CHECK(site.asked("example.com") == 550);
 }
 
+TEST_CASE("A domain for which there was no descriptor is read again without having changed") {
+    Site site;
+    site.disk.unopenable = "/r/domains/example.com.toml";
+    site.start();
+    CHECK(site.asked("example.com") == 451);
+    site.disk.unopenable.clear();
+    CHECK(site.refresh());
+    CHECK(site.asked("example.com") == 250);
+
+    site.disk.unopenable = "/r/domains/example.com.toml";
+    site.put("domains/example.com.toml", with_anne);
+    CHECK_FALSE(site.refresh());
+    CHECK(site.asked("example.com") == 250);
+    site.disk.unopenable.clear();
+    CHECK(site.refresh());
+    CHECK(site.asked("example.com") == 550);
+    CHECK_FALSE(site.refresh());
+}
+
 TEST_CASE("Hostname and postmaster change with mailhandler.toml, a broken one changes nothing") {
     Site site({{"example.com", with_anne}});
     site.start();
     CHECK(site.now->directory.hostname() == "mail.example.com");
     const Snapshot before = *site.now;
-    site.put("mailhandler.toml", "hostname = \"mx.example.com\"\npostmaster = \"anne@example.com\"\n");
+    site.put("mailhandler.toml",
+             "hostname = \"mx.example.com\"\npostmaster = \"anne@example.com\"\n");
     CHECK(site.refresh({"mailhandler.toml"}));
     CHECK(site.now->server->hostname == "mx.example.com");
     CHECK(site.now->directory.hostname() == "mx.example.com");
