@@ -191,12 +191,15 @@ void Host::adopt_listeners() {
         log_.info(fmt::format("no longer listening: {}", entry.first));
         return true;
     });
+    listeners_missing_ = false;
     for (const auto& [key, service] : asked) {
         if (listeners_.contains(key)) continue;
-        if (const auto opened = open_listener(key, *service); !opened)
+        if (const auto opened = open_listener(key, *service); !opened) {
             log_.error(opened.error().text());
-        else
+            listeners_missing_ = true;
+        } else {
             log_.info(fmt::format("listening: {}", key));
+        }
     }
 }
 
@@ -215,7 +218,9 @@ void Host::look(std::vector<std::string> paths) {
         auto snapshot = configuration_.refresh(names);
         const auto next = configuration_.next_look();
         loop_.post([this, snapshot = std::move(snapshot), next] {
+            if (drained_) return;  // nothing is opened any more
             if (snapshot) apply(*snapshot);
+            if (listeners_missing_) adopt_listeners();  // the port may be free by now
             if (next) {
                 looking_.expires_at(*next);
                 look_later();

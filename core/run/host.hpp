@@ -78,6 +78,7 @@ class Host {
     std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
     std::unique_ptr<net::WatchFiles> watch_;
     boost::asio::steady_timer looking_, flushing_, draining_;
+    bool listeners_missing_ = false;  // one that is asked for could not be opened
     bool drained_ = false;
 };
 
