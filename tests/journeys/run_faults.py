@@ -142,11 +142,10 @@ class Disk(unittest.TestCase):
         with host.Host(place=mount.path) as server, host.Client(server.ports["smtp"]) as client:
             self.assertTrue(client.message(body("before"), "x@example.com").startswith("250"))
             ballast = pathlib.Path(mount.path, "ballast")
-            with ballast.open("wb") as file:
+            with ballast.open("wb", buffering=0) as file:
                 try:
                     while True:
                         file.write(b"b" * 4096)
-                        file.flush()
                 except OSError:
                     pass
             for size in (100, 10_000, 1_000_000):  # the last one is spilled while it arrives
@@ -271,6 +270,10 @@ class Drain(unittest.TestCase):
                     host.Client(port, hello=None).close()
                     time.sleep(0.02)
             self.assertTrue(server.alive())
+            server.server(more="\n[limits]\nrecipients = 7\n")  # opens no listener any more
+            time.sleep(0.3)
+            with self.assertRaises(OSError):
+                host.Client(port, hello=None).close()
             reply = sending.ask("\r\ntext\r\nEND under-way\r\n.")
             self.assertTrue(reply.startswith("250"), reply)
             self.assertTrue(sending.reply().startswith("421 4.3.2"))

@@ -1,0 +1,88 @@
+"""A running server answers every RCPT as the plain reference of routing says.
+
+MAILHANDLER_LIVE_CASES: how many addresses (default 4,000; 200 a configuration).
+MAILHANDLER_ROUTE_SEED: where the random numbers begin.
+
+What would have to leave again is "not now" (451) as long as there is no queue for it.
+"""
+
+import datetime
+import os
+import pathlib
+import random
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "support"), str(HERE.parent / "route")]
+import generate  # noqa: E402
+import host  # noqa: E402
+import reference  # noqa: E402
+
+CASES = int(os.environ.get("MAILHANDLER_LIVE_CASES", "4000"))
+SEED = int(os.environ.get("MAILHANDLER_ROUTE_SEED", "1"))
+EACH, BATCH = 200, 50
+
+
+def expected(site, address):
+    """What RCPT is to be answered, as code and enhanced code."""
+    result = site.resolve(address)
+    if result[0] == "refuse":
+        return f"{result[1]} {result[2]}"
+    if result[0] == "defer":
+        return "451 4"
+    if any(kind == "forward" for kind, _ in result[1]):
+        return "451 4"
+    return "250 2.1.5"
+
+
+def replies(port, addresses):
+    """The reply to each RCPT, pipelined; a MAIL for each batch."""
+    said = []
+    with host.Client(port) as client:
+        for begin in range(0, len(addresses), BATCH):
+            batch = addresses[begin:begin + BATCH]
+            lines = ["MAIL FROM:<a@client.example> SMTPUTF8", *(f"RCPT TO:<{a}>" for a in batch), "RSET"]
+            got = client.ask(*lines)
+            assert got[0].startswith("250"), got[0]
+            said += [host.code_of(reply) for reply in got[1:-1]]
+    return said
+
+
+def one_configuration(seed, tally):
+    rng, today = random.Random(seed), datetime.date.today()
+    with tempfile.TemporaryDirectory() as place:
+        site = generate.configuration(rng, place, today)
+        addresses = [generate.address(rng, site) for _ in range(EACH)]
+        port = host.free_port()
+        with open(pathlib.Path(place, "mailhandler.toml"), "a") as file:
+            file.write(f'[listen]\nsmtp = ["127.0.0.1:{port}"]\n')
+        server = host.Host(place=place, domains={}, listen=(), start=False, write=False)
+        with server:
+            server.start()
+            said = replies(port, addresses)
+        if datetime.date.today() != today:  # midnight passed: the bouncers' days are off by one
+            return one_configuration(seed, tally)
+        for address, got in zip(addresses, said):
+            want = expected(site, address)
+            tally[want] = tally.get(want, 0) + 1
+            if not got.startswith(want):
+                files = "".join(f"--- {path.name}\n{path.read_text()}"
+                                for path in sorted(pathlib.Path(place).rglob("*.toml")))
+                sys.exit(f"seed {seed}: {address}: should be {want}, is {got}\n{files}")
+
+
+def main():
+    begin, tally = time.monotonic(), {}
+    count = max(1, CASES // EACH)
+    for seed in range(SEED, SEED + count):
+        one_configuration(seed, tally)
+    if len(tally) < 4:
+        sys.exit(f"the configurations are too tame to say anything: {tally}")
+    print(f"{count * EACH} RCPTs to {count} configurations are answered as the reference says, in "
+          f"{time.monotonic() - begin:.1f} s: {tally}")
+
+
+if __name__ == "__main__":
+    main()
