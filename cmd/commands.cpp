@@ -22,6 +22,7 @@ Command remove_bouncer();
 Command bouncers();
 Command show();
 Command explain();
+Command fetch();
 Command help();
 Command serve();
 Command version_command();  // version.cpp
@@ -58,6 +59,7 @@ const std::vector<Command>& commands() {
         bouncers(),
         show(),
         explain(),
+        fetch(),
         stats(),
         serve(),
         help(),

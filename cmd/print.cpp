@@ -105,6 +105,8 @@ void Json::write(std::string_view text) {
     out_ << '"';
 }
 
+void Json::write(double value) { out_ << fmt::format("{:.3f}", value); }
+
 void Json::write(const std::vector<std::string>& texts) {
     begin('[');
     for (const auto& text : texts) element(text);

@@ -44,6 +44,7 @@ class Json {
     void write(const char* text) { write(std::string_view(text)); }
     void write(const std::string& text) { write(std::string_view(text)); }
     void write(std::nullptr_t) { out_ << "null"; }
+    void write(double value);  // with three decimals
     template <std::integral T>
     void write(T value) {
         if constexpr (std::same_as<T, bool>)

@@ -53,6 +53,15 @@ struct Harvest {
     }
 };
 
+struct Judged;
+
+// A message of a rehearsal, judged (sorting.hpp).
+struct Rehearsed {
+    const std::string& fetch;
+    std::uint64_t number;  // the server's
+    const Judged& judged;
+};
+
 // How far a run is. Written by the run, read by whoever draws it.
 struct Progress {
     std::atomic<std::uint64_t> planned{0}, planned_octets{0};  // to fetch, as announced

@@ -22,6 +22,12 @@ std::vector<bool> shared_uidls(const pop3::Listing& listing) {
     return shared;
 }
 
+// A port of one's own is part of the server's name; pop3 and pop3s are one server.
+store::Account account_of(const config::Fetch& fetch) {
+    const bool usual = fetch.port == 110 || fetch.port == 995;
+    return {usual ? fetch.host : fmt::format("{}:{}", fetch.host, fetch.port), fetch.login};
+}
+
 bool kept_long_enough(const config::Fetch& fetch, WallTime since, WallTime now) {
     return fetch.keep && since + *fetch.keep <= now;
 }
@@ -52,7 +58,7 @@ watch::Event event_of(const Judged& judged, const Fate& fate, const End& end) {
 }
 
 Result<std::unique_ptr<Retrieval>> Retrieval::begin(Storehouse& house, Errand errand) {
-    const store::Account account{errand.fetch->host, errand.fetch->login};
+    const store::Account account = account_of(*errand.fetch);
     const auto use = errand.rehearsal ? store::Ledger::Use::look : store::Ledger::Use::write;
     auto ledger = store::Ledger::open(house.disk, house.layout, account, use);
     if (!ledger) return tl::unexpected(ledger.error());

@@ -48,13 +48,6 @@ struct Storehouse {
     Log log;
 };
 
-// A message of a rehearsal, judged.
-struct Rehearsed {
-    const std::string& fetch;
-    std::uint64_t number;  // the server's
-    const Judged& judged;
-};
-
 // What one run is about.
 struct Errand {
     std::shared_ptr<const config::Fetch> fetch;
