@@ -1,5 +1,6 @@
-"""What the server promises when the world goes wrong under it: SIGKILL at any instant, a full disk, no
-descriptors left, a disk that became read-only, peers that crawl or only sit there, SIGTERM.
+"""What the server promises when the world goes wrong under it: SIGKILL at any instant and at each
+call of a delivery, a full disk, no descriptors left, a disk that became read-only, peers that crawl or
+only sit there, SIGTERM.
 
 MAILHANDLER_KILLS: how many times it is killed under load (default 30).
 """
@@ -116,6 +117,58 @@ class Kill(unittest.TestCase):
             with host.Client(server.ports["smtp"]) as client:
                 self.assertTrue(client.message(body("after"), "x@example.com").startswith("250"))
             self.assertEqual(server.stop(), 0)
+
+
+class KillAtCall(unittest.TestCase):
+    """strace kills the server as it makes its Nth call of one kind, for every N that one message has."""
+
+    CALLS = ("mkdir", "openat", "writev", "fdatasync", "renameat2", "fsync", "sendto")
+
+    def strike(self, server, call, number, token):
+        """Sends one message meanwhile; its reply, and whether the server was struck."""
+        with host.Client(server.ports["smtp"]) as client:
+            tracer = subprocess.Popen(
+                ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                 f"inject={call}:signal=KILL:when={number}", "-p", str(server.pid)],
+                stderr=subprocess.PIPE, text=True)
+            with tracer.stderr as talk:
+                said = talk.readline()
+                if "attached" not in said:
+                    tracer.kill()
+                    tracer.wait()
+                    print(f"SKIPPED, NOT TESTED: strace cannot attach here ({said.strip()})", file=sys.stderr)
+                    self.skipTest("no ptrace")
+                try:
+                    reply = client.message(body(token), *(f"{i}@{token}.example" for i in "abc"))
+                except OSError:
+                    reply = ""
+                if not reply.startswith("250"):
+                    host.until(lambda: not server.alive(), 5)
+                struck = not server.alive()
+                tracer.terminate()
+                tracer.wait()
+        server.kill()
+        return reply, struck
+
+    def test_a_server_killed_at_each_call_of_a_delivery_shows_all_that_it_acknowledged(self):
+        numbers = itertools.count()
+        domains = {f"t{i}.example": host.CATCH_ALL for i in range(60)}
+        with host.Host(domains, start=False) as server:
+            acknowledged, strikes = {}, 0
+            for call in self.CALLS:
+                for number in itertools.count(1):
+                    token = f"t{next(numbers)}"
+                    server.start()
+                    reply, struck = self.strike(server, call, number, token)
+                    if reply.startswith("250"):
+                        acknowledged[token] = 3
+                    strikes += struck
+                    if not struck:
+                        self.assertTrue(reply.startswith("250"), reply)
+                        break
+            self.assertEqual(complaints(server.messages(), acknowledged), [])
+            self.assertGreater(strikes, 15, "it was hardly ever struck")
+            print(f"killed at {strikes} calls of a delivery", file=sys.stderr)
 
 
 class Mount:

@@ -230,7 +230,7 @@ class Client:
         """A whole transaction; the reply to DATA's end, or the first that said no."""
         replies = self.ask(f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{r}>" for r in recipients), "DATA")
         if not replies[-1].startswith("354"):
-            return next(reply for reply in replies if reply[0] not in "23")
+            return next((reply for reply in replies if reply[:1] not in ("2", "3")), "")
         octets = body if isinstance(body, bytes) else body.encode()
         self.send(octets if octets.endswith(b"\r\n") else octets + b"\r\n")
         return self.ask(".")
