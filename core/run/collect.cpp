@@ -126,6 +126,12 @@ net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach) {
         gain.harvest.fault = can.error();
         co_return gain;
     }
+    if (!errand.directory.find(fetch->domain)) {
+        gain.harvest.fault =
+            Fault{fmt::format("fetch/{}.toml", fetch->name),
+                  fmt::format("its domain {} has no file in domains/", fetch->domain), false, 0};
+        co_return gain;
+    }
     Begin begin(with.house, std::move(errand));
     co_await net::offload(with.pool, begin);
     if (!begin.begun) {

@@ -63,7 +63,6 @@ class Fetcher {
             names = std::move(found.names);
         }
         std::set<std::string> seen;
-        std::vector<std::string> domains;
         for (const std::string& name : names) {
             if (!seen.insert(name).second) continue;
             auto loaded = config::load_fetch(disk_, options_.root, name);
@@ -72,7 +71,6 @@ class Fetcher {
                 fail(name, Fault{fmt::format("fetch/{}.toml", name), "cannot be loaded", false, 0});
                 continue;
             }
-            domains.push_back(loaded.value->domain);
             orders_.fetches.push_back(
                 std::make_shared<const config::Fetch>(std::move(*loaded.value)));
         }
@@ -80,14 +78,6 @@ class Fetcher {
         tell(options_.log, directory.problems);
         orders_.directory = std::move(directory.directory);
         orders_.held_size = server_.held.size;
-        std::erase_if(orders_.fetches, [this](const auto& fetch) {
-            if (orders_.directory.find(fetch->domain)) return false;
-            fail(fetch->name, Fault{fmt::format("fetch/{}.toml", fetch->name),
-                                    fmt::format("its domain {} has no file in domains/",
-                                                fetch->domain),
-                                    false, 0});
-            return true;
-        });
     }
 
     void run() {

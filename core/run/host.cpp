@@ -52,6 +52,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       password_pool_("password", password_threads),
       configuration_pool_("configuration", 1),
       means_{loop_, clock, disk_pool_, password_pool_, log_},
+      collections_(loop_, room_),
       looking_(loop_.context()),
       flushing_(loop_.context()),
       draining_(loop_.context()) {}
@@ -64,7 +65,7 @@ Result<> Host::open() {
         if (auto opened = open_listener(key, *service); !opened) return opened;
 
     auto watch = net::WatchFiles::open(
-        loop_, {layout_.root(), layout_.domains_dir()},
+        loop_, {layout_.root(), layout_.domains_dir(), layout_.fetch_dir()},
         [this](const std::vector<std::string>& paths) { look(paths); });
     if (!watch) return tl::unexpected(watch.error());
     watch_ = std::move(*watch);
@@ -73,6 +74,7 @@ Result<> Host::open() {
             store::remove_leftovers(disk_, layout_, clock_.wall(), log_);
         if (removed != 0) log_.info(fmt::format("removed {} files that crashes left", removed));
     });
+    if (auto accounts = collections_.look()) collections_.apply(std::move(*accounts));
     look_later();
     flush_later();
     watch::Event started;
@@ -108,6 +110,7 @@ void Host::run() {
     disk_pool_.stop();
     password_pool_.stop();
     configuration_pool_.stop();
+    collections_.stop();
     watch::Event stopped;
     stopped.what = watch::What::stopped;
     recorder_.record(std::move(stopped));
@@ -172,6 +175,7 @@ Result<> Host::open_listener(const std::string& key, net::Service& service) {
 void Host::apply(const agent::Snapshot& snapshot) {
     const auto before = room_.snapshot.server;
     room_.snapshot = snapshot;
+    collections_.apply();
     if (before == snapshot.server) return;
     if (before->state != snapshot.server->state || before->node != snapshot.server->node)
         log_.warning("mailhandler.toml: [paths] takes effect when serve is started again");
@@ -207,7 +211,7 @@ void Host::look(std::vector<std::string> paths) {
     std::vector<std::string> names;
     bool everything = paths.empty();
     for (const std::string& path : paths) {
-        if (path == layout_.root() || path == layout_.domains_dir())
+        if (path == layout_.root() || path == layout_.domains_dir() || path == layout_.fetch_dir())
             everything = true;  // inotify lost count
         else if (path.starts_with(layout_.root() + "/"))
             names.push_back(path.substr(layout_.root().size() + 1));
@@ -216,10 +220,12 @@ void Host::look(std::vector<std::string> paths) {
     if (!everything && names.empty()) return;
     configuration_pool_.post([this, names = std::move(names)] {
         auto snapshot = configuration_.refresh(names);
+        auto accounts = collections_.look();
         const auto next = configuration_.next_look();
-        loop_.post([this, snapshot = std::move(snapshot), next] {
+        loop_.post([this, snapshot = std::move(snapshot), accounts = std::move(accounts), next] {
             if (drained_) return;  // nothing is opened any more
             if (snapshot) apply(*snapshot);
+            if (accounts) collections_.apply(*accounts);
             if (listeners_missing_) adopt_listeners();  // the port may be free by now
             if (next) {
                 looking_.expires_at(*next);
@@ -250,16 +256,20 @@ void Host::flush_later() {
 void Host::drain(bool now) {
     if (now) {
         connections_.abort();
+        collections_.abort();
         return;
     }
     drained_ = true;
     listeners_.clear();
     draining_.expires_after(drain_for);
     draining_.async_wait([this](boost::system::error_code error) {
-        if (!error) connections_.abort();
+        if (error) return;
+        connections_.abort();
+        collections_.abort();
     });
     connections_.drain();
-    connections_.when_empty([this] { loop_.stop(); });
+    collections_.drain();
+    connections_.when_empty([this] { collections_.when_idle([this] { loop_.stop(); }); });
 }
 
 }  // namespace mailhandler::run

@@ -17,6 +17,7 @@
 #include "net/pool.hpp"
 #include "net/tls.hpp"
 #include "net/watch_files.hpp"
+#include "run/collections.hpp"
 #include "store/journal.hpp"
 #include "store/layout.hpp"
 
@@ -73,6 +74,7 @@ class Host {
 
     net::Pool disk_pool_, password_pool_, configuration_pool_;
     net::Means means_;
+    Collections collections_;
     std::vector<std::unique_ptr<net::Service>> services_;
     std::map<std::string, net::Service*> by_name_;
     std::map<std::string, std::unique_ptr<net::Listener>> listeners_;

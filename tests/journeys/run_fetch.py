@@ -334,6 +334,34 @@ class Stopped(unittest.TestCase):
             process.communicate(timeout=20)
             self.assertEqual(process.returncode, DONE)
 
+    def test_serve_collects_by_its_schedule_and_takes_up_new_files(self):
+        with Pop3d(numbered(3)) as server, Office(server.port, 'every = "1s"\n') as office:
+            file = office.root / "fetch/office.toml"
+            text = file.read_text()
+            file.unlink()
+            process = subprocess.Popen([BINARY, "--root", str(office.root), "serve"],
+                                       stderr=subprocess.PIPE, text=True)
+            try:
+                time.sleep(0.5)
+                file.write_text(text)
+                self.wait_for(lambda: office.copies() == wanted(3))
+                with server.lock:
+                    server.messages += numbered(3, first=3)
+                self.wait_for(lambda: office.copies() == wanted(6))
+                file.write_text("this is no TOML")
+                file.write_text(text.replace('"secret"', '"nothing"'))
+                time.sleep(0.3)
+                file.unlink()
+                time.sleep(0.5)
+                sessions = server.sessions
+                time.sleep(1.5)
+                self.assertEqual(server.sessions, sessions)
+            finally:
+                process.terminate()
+                talk = process.communicate(timeout=20)[1]
+            self.assertEqual(process.returncode, 0)
+            self.assertIn("3 messages", talk)
+
     def wait_for(self, condition):
         for _ in range(300):
             if condition():
