@@ -32,19 +32,18 @@ action = "reject"                # reject | deliver | forward
                        domain);
 }
 
+// Takes remove-domain's mark away: from now on the file could vanish by somebody's mistake again.
+Result<> forget_removal(Context& context, const std::string& domain) {
+    const auto done = context.disk.remove(agent::removal_mark(context.root, domain));
+    return done || done.error().error == ENOENT ? Result<>{} : done;
+}
+
 // What stands in the way of a name: a file name that cannot be, or nothing.
 std::string complaint_of(const std::string& name) {
     if (name.starts_with('[')) return "an address literal cannot be a domain of ours";
     if (name.find('.') == name.npos && name != "localhost")
         return "it has no dot: the whole name of the domain is needed";
     return "";
-}
-
-// Takes away what remove-domain left: this domain is not to vanish at once again.
-Result<> unmark(Context& context, const std::string& domain) {
-    auto done = context.disk.remove(agent::removal_mark(context.root, domain));
-    if (!done && done.error().error == ENOENT) return {};
-    return done;
 }
 
 int run(Context& context, const Arguments& arguments) {
@@ -60,11 +59,12 @@ int run(Context& context, const Arguments& arguments) {
     if (!lock) return lock.error();
     const store::Layout layout(context.root);
     const std::string file = "domains/" + *name + ".toml", path = layout.domain_file(*name);
+    if (!dry_run)
+        if (auto done = forget_removal(context, *name); !done) return context.fail(done.error());
     if (disk::exists(context.disk, path)) return status::done;
     const std::string text = new_file(*name);
     if (!dry_run) {
         auto done = disk::make_directories(context.disk, layout.domains_dir(), 0750);
-        if (done) done = unmark(context, *name);
         if (done) done = disk::replace_file(context.disk, path, text, 0640);
         if (!done) return context.fail(done.error());
     }

@@ -3,6 +3,7 @@
 
 #include "change.hpp"
 #include "commands.hpp"
+#include "mentions.hpp"
 #include "store/removed.hpp"
 
 namespace mailhandler::cmd {
@@ -63,6 +64,10 @@ int run(Context& context, const Arguments& arguments) {
     if (!change) return change.error();
     const auto changed = change_file(context, *then, *address, *change);
     if (!changed) return changed.error();
+    if (*changed && !then->starts_with("alias:"))
+        warn_of_mentions(context, address->domain(), address->local_key(),
+                         *then == "bouncer" ? "is then refused"
+                                            : "is then for the default mail handler");
     if (dry_run) return status::done;
     // Also where the file named it no longer: mail that an interrupted removal left behind.
     route::Mailbox gone;

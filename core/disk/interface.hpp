@@ -40,6 +40,11 @@ class File {
     // Cuts the file to `size` octets (a torn last line of a log).
     virtual Result<> truncate(std::uint64_t size) = 0;
     virtual Result<std::uint64_t> size() = 0;
+    // fchown(2), fchmod(2): what the file is to be before its content is written. Where the owner
+    // may not be given away (we are not root), the group alone; where not even that, a fault. A
+    // disk without owners has nothing to do.
+    virtual Result<> set_owner(unsigned /*user*/, unsigned /*group*/) { return {}; }
+    virtual Result<> set_mode(unsigned /*mode*/) { return {}; }
 };
 
 enum class Kind { file, directory, other };
@@ -55,6 +60,7 @@ struct Status {
     WallTime modified{};
     std::uint64_t inode = 0;
     unsigned mode = 0;  // permission bits
+    unsigned user = 0, group = 0;  // the numbers of its owners
 };
 
 // An advisory lock on a file, held until destroyed. Crash-proof: the kernel lets go of it.
@@ -87,11 +93,17 @@ class Disk {
 
     // Makes one directory; succeeds quietly when it is there. The parent must exist.
     virtual Result<> make_directory(const std::string& path, unsigned mode = 0700) = 0;
+    // lchown(2) of a directory that was just made. A disk without owners has nothing to do.
+    virtual Result<> set_owner(const std::string& /*directory*/, unsigned /*user*/,
+                               unsigned /*group*/) {
+        return {};
+    }
     // The entries of a directory without "." and "..", in no order. Links are `other`.
     virtual Result<std::vector<Entry>> list(const std::string& path) = 0;
     virtual Result<Status> status(const std::string& path) = 0;  // lstat(2): no link is followed
 
-    // flock(2) on the file, made when missing. `wait` false: fails at once with EWOULDBLOCK.
+    // flock(2) on the file, made when missing. `wait` false: fails at once with EWOULDBLOCK. Made
+    // by root, it belongs to its directory's owner, who will want to lock it too.
     virtual Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) = 0;
 };
 
@@ -106,11 +118,15 @@ bool exists(Disk& disk, const std::string& path);
 Result<std::string> read_file(Disk& disk, const std::string& path,
                               std::uint64_t limit = 1ull << 30);
 
-// Makes every missing directory of `path`, and syncs each parent that gained an entry.
+// Makes every missing directory of `path`, and syncs each parent that gained an entry. Made by root,
+// each takes its parent's owner and group.
 Result<> make_directories(Disk& disk, const std::string& path, unsigned mode = 0700);
 
 // Replaces `path` with `content` so that a crash leaves the old or the new, never a mixture:
-// a temporary file beside it, written, synced, renamed over it, and the directory synced.
+// a temporary file beside it, written, synced, renamed over it, and the directory synced. A file
+// that is there keeps its mode, owner and group (a fault, and nothing changed, where we may not
+// even give it its group); a new one has `mode`, and made by root the owner and group of its
+// directory: what root edits, the server's own user can still read.
 Result<> replace_file(Disk& disk, const std::string& path, std::string_view content,
                       unsigned mode = 0600);
 

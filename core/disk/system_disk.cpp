@@ -61,6 +61,14 @@ class SystemDisk final : public Disk {
         if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
         return fail_errno(path, "cannot make directory", errno);
     }
+    Result<> set_owner(const std::string& directory, unsigned user, unsigned group) override {
+        struct stat now;
+        if (::lstat(directory.c_str(), &now) == 0 && now.st_uid == user && now.st_gid == group) {
+            return {};
+        }
+        return done(::lchown(directory.c_str(), user, group), directory,
+                    "cannot give it its owner and group");
+    }
     Result<std::vector<Entry>> list(const std::string& path) override;
     Result<Status> status(const std::string& path) override;
     Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) override;
@@ -145,12 +153,17 @@ Result<Status> SystemDisk::status(const std::string& path) {
                           std::chrono::nanoseconds(status.st_mtim.tv_nsec);
     return Status{kind_of(status.st_mode), static_cast<std::uint64_t>(status.st_size),
                   WallTime(std::chrono::duration_cast<WallTime::duration>(modified)),
-                  static_cast<std::uint64_t>(status.st_ino), status.st_mode & 07777u};
+                  static_cast<std::uint64_t>(status.st_ino), status.st_mode & 07777u, status.st_uid,
+                  status.st_gid};
 }
 
 Result<std::unique_ptr<Lock>> SystemDisk::lock(const std::string& path, bool wait) {
     Descriptor descriptor = open_path(path, O_RDWR | O_CREAT, 0600);
     if (!descriptor) return fail_errno(path, "cannot open", errno);
+    struct stat directory;
+    if (::geteuid() == 0 && ::stat(parent_path(path).c_str(), &directory) == 0) {
+        (void)!::fchown(descriptor.number(), directory.st_uid, directory.st_gid);
+    }
     const int how = LOCK_EX | (wait ? 0 : LOCK_NB);
     if (uninterrupted([&] { return ::flock(descriptor.number(), how); }) != 0) {
         return fail_errno(path, "cannot lock", errno);

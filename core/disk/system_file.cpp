@@ -121,4 +121,20 @@ Result<std::uint64_t> SystemFile::size() {
     return static_cast<std::uint64_t>(status.st_size);
 }
 
+Result<> SystemFile::set_owner(unsigned user, unsigned group) {
+    struct stat status;
+    if (::fstat(descriptor_.number(), &status) != 0) return fault("cannot stat", errno);
+    if (status.st_uid == user && status.st_gid == group) return {};
+    if (::fchown(descriptor_.number(), user, group) == 0) return {};
+    if (errno == EPERM && ::fchown(descriptor_.number(), static_cast<uid_t>(-1), group) == 0) {
+        return {};
+    }
+    return fault("cannot give it its owner and group", errno);
+}
+
+Result<> SystemFile::set_mode(unsigned mode) {
+    if (::fchmod(descriptor_.number(), mode) == 0) return {};
+    return fault("cannot give it its mode", errno);
+}
+
 }  // namespace mailhandler::disk

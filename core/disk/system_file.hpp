@@ -22,6 +22,8 @@ class SystemFile final : public File {
     Result<> sync() override;
     Result<> truncate(std::uint64_t size) override;
     Result<std::uint64_t> size() override;
+    Result<> set_owner(unsigned user, unsigned group) override;
+    Result<> set_mode(unsigned mode) override;
 
   private:
     Result<> copy(File& source, std::uint64_t offset, std::uint64_t length);

@@ -74,12 +74,25 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::string& hostname, WallTim
            X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
+std::string parent_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+// Made by root, it belongs to its directory's owner: the server's own user has to read it.
+bool give_to_owner(int file, const std::string& path) {
+    struct stat directory;
+    return ::geteuid() != 0 || ::stat(parent_of(path).c_str(), &directory) != 0 ||
+           ::fchown(file, directory.st_uid, directory.st_gid) == 0;
+}
+
 Result<> write_new(const std::string& path, const std::string& text, mode_t mode) {
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file < 0) return fail_errno(path, "cannot create", errno);
     // A PEM file is a few hundred octets: one write takes it or fails.
     const ssize_t written = ::write(file, text.data(), text.size());
-    const bool good = written == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
+    const bool good = written == static_cast<ssize_t>(text.size()) && give_to_owner(file, path) &&
+                      ::fsync(file) == 0;
     const int error = errno;
     ::close(file);
     if (good) return {};
@@ -88,9 +101,7 @@ Result<> write_new(const std::string& path, const std::string& text, mode_t mode
 }
 
 void sync_parent(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    const int directory = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int directory = ::open(parent_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) return;
     ::fsync(directory);
     ::close(directory);

@@ -11,7 +11,7 @@ namespace mailhandler::net {
 
 // Writes a self-signed ECDSA P-256 pair for `hostname` (also its SAN), valid from an hour ago for
 // ten years. The key's file has mode 0600. Neither file may exist; on failure neither is left
-// behind. Durable when it returns.
+// behind; made by root, both belong to their directory's owner. Durable when it returns.
 Result<> make_self_signed(const std::string& certificate_path, const std::string& key_path,
                           const std::string& hostname, WallTime now);
 

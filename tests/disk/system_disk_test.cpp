@@ -89,6 +89,45 @@ TEST_CASE("Replacing a file leaves one file with the mode asked for") {
     CHECK(read_file(*disk, directory / "x.toml").value() == "new");
 }
 
+TEST_CASE("A file that is replaced keeps its mode, whatever the umask") {
+    const TemporaryDirectory directory;
+    const auto disk = system_disk();
+    REQUIRE(replace_file(*disk, directory / "x.toml", "old", 0640));
+    REQUIRE(::chmod((directory / "x.toml").c_str(), 0664) == 0);
+    ::umask(077);
+    REQUIRE(replace_file(*disk, directory / "x.toml", "new", 0600));
+    ::umask(022);
+    CHECK(disk->status(directory / "x.toml").value().mode == 0664);
+}
+
+TEST_CASE("What root replaces or makes stays with whom it belongs to") {
+    if (::geteuid() != 0) {
+        WARN("only root can give files away: nothing was tested");
+        return;
+    }
+    const TemporaryDirectory directory;
+    const auto disk = system_disk();
+    const auto owners = [&](const char* name) {
+        const auto status = disk->status(directory / name).value();
+        return std::pair(status.user, status.group);
+    };
+    const auto service = std::pair(12345u, 23456u);
+    REQUIRE(replace_file(*disk, directory / "old.toml", "old", 0640));
+    REQUIRE(::chown((directory / "old.toml").c_str(), 12345, 34567) == 0);
+    REQUIRE(replace_file(*disk, directory / "old.toml", "new", 0600));
+    CHECK(owners("old.toml") == std::pair(12345u, 34567u));
+    CHECK(disk->status(directory / "old.toml").value().mode == 0640);
+
+    REQUIRE(::chown(directory.path().c_str(), 12345, 23456) == 0);
+    REQUIRE(replace_file(*disk, directory / "new.toml", "new", 0640));
+    CHECK(owners("new.toml") == service);
+    REQUIRE(make_directories(*disk, directory / "a/b"));
+    CHECK(owners("a") == service);
+    CHECK(owners("a/b") == service);
+    REQUIRE(disk->lock(directory / "lock", false));
+    CHECK(owners("lock") == service);
+}
+
 TEST_CASE("A temporary file that a crash left does not stop a replacement") {
     const TemporaryDirectory directory;
     const auto disk = system_disk();
