@@ -54,7 +54,7 @@ Answer<DomainChange> DomainChange::begin(Context& context, const std::string& do
 }
 
 Answer<bool> DomainChange::make(Context& context, const std::vector<config::Change>& changes) {
-    const auto edited =
+    auto edited =
         config::edit_file(context.disk, context.root, domain_.file, changes, {}, dry_run_);
     if (!edited) {
         // One problem a line: each is a line of talk.
@@ -71,8 +71,7 @@ Answer<bool> DomainChange::make(Context& context, const std::vector<config::Chan
     for (const auto& warning : edited->warnings) context.err << printable(warning.show()) << '\n';
     if (context.json || edited->changed())
         print_difference(context, domain_.file, edited->before, edited->after, dry_run_);
-    auto judged = config::parse_domain(edited->after, domain_.file, domain_.name);
-    if (judged.ok()) domain_ = std::move(*judged.value);
+    if (edited->domain) domain_ = std::move(*edited->domain);
     return edited->changed();
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "config/load.hpp"
+#include "config/reading.hpp"
 #include "config/section.hpp"
 #include "config/value.hpp"
 #include "mail/address.hpp"
@@ -243,20 +244,26 @@ void review_alone(const route::Domain& domain, std::string_view text, Complaints
 
 }  // namespace
 
-Loaded<route::Domain> parse_domain(std::string_view text, const std::string& file,
-                                   const std::string& domain) {
+Loaded<route::Domain> read_domain(const Node& model, std::string_view text, const std::string& file,
+                                  const std::string& domain) {
     Complaints complaints(file);
     route::Domain value;
     value.name = domain;
     value.file = file;
-    if (const auto root = parse_into(text, complaints)) {
-        DomainReader(complaints, value).read(*root);
-        review_alone(value, text, complaints);
-    }
+    DomainReader(complaints, value).read(model);
+    review_alone(value, text, complaints);
     Loaded<route::Domain> loaded;
     if (!complaints.any_error()) loaded.value = std::move(value);
     loaded.problems = complaints.take();
     return loaded;
+}
+
+Loaded<route::Domain> parse_domain(std::string_view text, const std::string& file,
+                                   const std::string& domain) {
+    Complaints complaints(file);
+    if (const auto model = parse_into(text, complaints))
+        return read_domain(*model, text, file, domain);
+    return {{}, complaints.take()};
 }
 
 }  // namespace mailhandler::config

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "config/document.hpp"
+#include "config/reading.hpp"
 #include "config/section.hpp"
 #include "config/splice.hpp"
 
@@ -99,19 +100,15 @@ class Editing {
     }
 
     // The text, when toml++ reads in it exactly what was asked for.
-    Result<std::string> judged() && {
+    Result<EditedText> judged() && {
         auto after = parse_toml(splicer_.text());
         if (!after)
             return refused(fmt::format("the change would not be TOML ({}:{}: {})",
                                        after.error().at.line, after.error().at.column,
                                        after.error().text));
-        // [mailbox] may stay behind as an empty table, or not be there any more.
-        for (const KeyPath& path : unset_) {
-            prune(*after, path, 0, false);
-            prune(model_, path, 0, false);
-        }
-        if (!same(*after, model_)) return refused("the change would touch more than what was asked");
-        return splicer_.text();
+        if (!same(*after, model_) && !same_but_for_empty_tables(*after))
+            return refused("the change would touch more than what was asked");
+        return EditedText{splicer_.text(), std::move(*after)};
     }
 
   private:
@@ -123,6 +120,14 @@ class Editing {
         Node* node = &model_;
         for (const std::string& key : path) node = &node->at_key(key);
         return *node;
+    }
+    // [mailbox] may stay behind as an empty table, or not be there any more.
+    bool same_but_for_empty_tables(Node after) {
+        for (const KeyPath& path : unset_) {
+            prune(after, path, 0, false);
+            prune(model_, path, 0, false);
+        }
+        return same(after, model_);
     }
     tl::unexpected<Fault> refused(const std::string& why) const {
         return fail(file_, why + "; this file is laid out in a way that has to be changed by hand",
@@ -137,8 +142,8 @@ class Editing {
 
 }  // namespace
 
-Result<std::string> edit(std::string_view text, const std::vector<Change>& changes,
-                         const std::string& file) {
+Result<EditedText> edit_text(std::string_view text, const std::vector<Change>& changes,
+                             const std::string& file) {
     auto model = parse_toml(text);
     if (!model)
         return fail(fmt::format("{}:{}:{}", file, model.error().at.line, model.error().at.column),
@@ -147,6 +152,13 @@ Result<std::string> edit(std::string_view text, const std::vector<Change>& chang
     for (const Change& change : changes)
         if (auto done = std::visit(editing, change); !done) return tl::unexpected(done.error());
     return std::move(editing).judged();
+}
+
+Result<std::string> edit(std::string_view text, const std::vector<Change>& changes,
+                         const std::string& file) {
+    auto edited = edit_text(text, changes, file);
+    if (!edited) return tl::unexpected(edited.error());
+    return std::move(edited->text);
 }
 
 }  // namespace mailhandler::config

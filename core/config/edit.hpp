@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -67,6 +68,7 @@ struct Edited {
     std::string before, after;
     bool created = false;
     std::vector<Problem> warnings;
+    std::optional<route::Domain> domain;  // of a domain file: what it says now
 
     bool changed() const { return created || before != after; }
     std::string diff() const { return difference(before, after, file); }

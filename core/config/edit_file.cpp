@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "config/edit.hpp"
+#include "config/reading.hpp"
 
 namespace mailhandler::config {
 namespace {
@@ -75,11 +76,18 @@ Result<Edited> edit_file(disk::Disk& disk, const std::string& root, const std::s
     const std::string path = root + '/' + file;
     auto original = read_original(disk, path, file);
     if (!original) return tl::unexpected(original.error());
-    Edited edited{file, std::move(original->text), {}, !original->exists, {}};
-    auto after = edit(edited.before, changes, file);
+    Edited edited{file, std::move(original->text), {}, !original->exists, {}, {}};
+    auto after = edit_text(edited.before, changes, file);
     if (!after) return tl::unexpected(after.error());
-    edited.after = std::move(*after);
-    std::vector<Problem> problems = problems_of(edited.after, file);
+    edited.after = std::move(after->text);
+    std::vector<Problem> problems;
+    if (const std::string name = stem_in(file, "domains"); !name.empty()) {
+        auto loaded = read_domain(after->model, edited.after, file, name);
+        edited.domain = std::move(loaded.value);
+        problems = std::move(loaded.problems);
+    } else {
+        problems = problems_of(edited.after, file);
+    }
     if (auto fine = no_errors(problems); !fine) return tl::unexpected(fine.error());
     if (validate) {
         std::vector<Problem> more = validate(edited.after);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <ctime>
 #include <iostream>
 
 #include "config/edit.hpp"
@@ -207,6 +208,15 @@ TEST_CASE("A file is edited durably, keeps its permissions, and is judged as the
     REQUIRE(same);
     CHECK_FALSE(same->changed());
 
+    // What the edit reports is what the file says: a bouncer may have no words.
+    REQUIRE(edit_file(*disk, root, file, {Set{{"bouncer", "john", "text"}, "left"}}));
+    const auto bare = edit_file(*disk, root, file, {Unset{{"bouncer", "john", "text"}}});
+    REQUIRE(bare);
+    REQUIRE(bare->domain);
+    CHECK(bare->domain->bouncer("john"));
+    CHECK(bare->domain->mailbox("anne"));
+    REQUIRE(edit_file(*disk, root, file, {Unset{{"bouncer", "john"}}}));
+
     const Changes wrong{Set{{"alias", "x"}, Value{std::vector<std::string>{"nobody"}}}};
     const auto refused = edit_file(*disk, root, file, wrong);
     REQUIRE_FALSE(refused);
@@ -238,14 +248,23 @@ TEST_CASE("What an edit in a file of a hundred thousand addresses costs", "[.ben
     const Changes changes{Unset{{"mailbox", "user40000"}},
                           Set{{"bouncer", "user40000", "text"}, "left"},
                           Set{{"bouncer", "user40000", "until"}, may_first}};
-    const auto begin = std::chrono::steady_clock::now();
-    const auto after = edit(text, changes, "f");
-    REQUIRE(after);
-    const std::string diff = difference(text, *after, "f");
-    const auto between = std::chrono::steady_clock::now();
-    (void)problems_of(*after, "domains/example.com.toml");
-    const auto end = std::chrono::steady_clock::now();
-    const auto ms = [](auto d) { return std::chrono::duration<double, std::milli>(d).count(); };
-    std::cout << fmt::format("edit of 3 changes in {} MB: {:.0f} ms, validation {:.0f} ms\n",
-                             text.size() >> 20, ms(between - begin), ms(end - between));
+    // The whole way of a command: load, edit, judge, write. CPU time, which a busy machine leaves alone.
+    const auto disk = disk::system_disk();
+    const std::string root = fmt::format("/tmp/edit_bench.{}", ::getpid());
+    const std::string file = "domains/example.com.toml";
+    REQUIRE(disk::make_directories(*disk, root + "/domains"));
+    REQUIRE(disk::replace_file(*disk, root + '/' + file, text, 0640));
+    const auto begin = std::clock();
+    REQUIRE(load_domain(*disk, root, "example.com").ok());
+    const auto between = std::clock();
+    const auto edited = edit_file(*disk, root, file, changes);
+    REQUIRE(edited);
+    CHECK(edited->changed());
+    const std::size_t shown = edited->diff().size();
+    const auto end = std::clock();
+    (void)disk::remove_tree(*disk, root);
+    const auto ms = [](auto ticks) { return static_cast<double>(ticks) * 1000 / CLOCKS_PER_SEC; };
+    std::cout << fmt::format("a file of 100,000 addresses ({} MB), CPU time: load {:.0f} ms, 3 changes "
+                             "with all judgement and a difference of {} octets {:.0f} ms\n",
+                             text.size() >> 20, ms(between - begin), shown, ms(end - between));
 }
