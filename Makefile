@@ -58,6 +58,11 @@ interop: all
 	  MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 $$script $(INTEROP) || failed="$$failed $$script"; done; \
 	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
+# The worked example on loopback; DEMO=--keep leaves its two roots.
+demo: all
+	$(call need,python3 swaks libnet-ssleay-perl)
+	@MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 tests/demo/run.py $(DEMO)
+
 install: release
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD)/release --prefix $(or $(PREFIX),/usr/local)
 

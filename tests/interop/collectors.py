@@ -8,6 +8,7 @@ test has to say which.
 """
 
 import dataclasses
+import email
 import pathlib
 import re
 import subprocess
@@ -60,17 +61,25 @@ def as_getmail(octets):
     return re.sub(rb"(?m)^From[ \t]+:.*\r\n", b"", octets)
 
 
+def repaired(octets):
+    """Whether Python's email package, and so getmail, repairs the MIME of this message."""
+    again = email.message_from_bytes(lf(octets)).as_bytes()
+    return squeezed(again) != squeezed(octets)
+
+
 # client → what it changes in a message, and the same done to an expected one
 CHANGES = {
     "curl": ("nothing", lambda octets: octets),
     "fetchmail": ("drops address headers with a space before their colon; ends a header that has no "
                   "end", as_fetchmail),
     "getmail6": ("Python's email parser folds headers anew and writes LF: compared without white "
-                 "space; drops a From with a space before its colon", as_getmail),
+                 "space; drops a From with a space before its colon; writes broken MIME anew, and "
+                 "then only the stamp is compared", as_getmail),
     "mpop": ("line ends become LF", lf),
     "fdm": ("line ends become LF; a line is cut at its first NUL", as_fdm),
 }
 VIEWS = {"getmail6": squeezed}  # how both sides are looked at
+REPAIRED = {"getmail6": repaired}  # messages whose content the client makes anew
 
 
 def sender_of(octets):

@@ -91,7 +91,8 @@ def judge(client, copies, expected):
     """The faults of what one client collected, a line each."""
     change = collectors.CHANGES[client][1]
     view = collectors.VIEWS.get(client, lambda octets: octets)
-    wanted = {(sender, person): (name, view(change(octets)))
+    repaired = collectors.REPAIRED.get(client, lambda octets: False)
+    wanted = {(sender, person): (name, None if repaired(octets) else view(change(octets)))
               for name, sender, person, octets in expected}
     faults, seen = [], collections.Counter()
     for copy in copies:
@@ -103,8 +104,9 @@ def judge(client, copies, expected):
         have = view(copy.octets)
         if name is None:
             faults.append(f"from {copy.sender} for {person}: nobody sent that")
-        elif have.endswith(want):
-            fault = stamp_fault(have[:-len(want)], copy.sender, person)
+        elif want is None or have.endswith(want):
+            stamp = have if want is None else have[:len(have) - len(want)]
+            fault = stamp_fault(stamp, copy.sender, person)
             faults += [f"{name}: {fault}"] if fault else []
         else:
             at = max(0, have.find(want[:30]))
@@ -209,6 +211,8 @@ def with_dovecot(binary, root, place, messages):
         else:  # %f is the name up to its flags, sizes and all; no format of Dovecot's ends at the comma
             names = {uidl.partition(",")[0]: octets for uidl, octets in theirs.items()}
             faults += difference(what, names, ours)
+        if len(theirs) < len(ours):
+            faults.append(f"{what}: Dovecot shows {len(theirs)} messages of {len(ours)}")
         print(f"{what}: {len(theirs)} UIDLs compared", file=sys.stderr)
 
     compare("the file's name", "pop3_uidl_format = %f", None)
