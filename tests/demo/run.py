@@ -94,6 +94,12 @@ class End:
         path.write_text(re.sub(rf"(?m)^(# )?{key} .*$", line, path.read_text(), count=1))
         print(f"{self.name}$ $EDITOR mailhandler.toml      # {line}", flush=True)
 
+    def write(self, name, text):
+        print(f"\n{self.name}$ $EDITOR {name}", flush=True)
+        show(text)
+        (self.root / name).write_text(text)
+        (self.root / name).chmod(0o640)
+
     def serve(self, port):
         print(f"\n{self.name}$ mailhandler serve &", flush=True)
         self.server = subprocess.Popen([BINARY, "--root", str(self.root), "serve"],
@@ -198,9 +204,13 @@ def set_up_office(office, place, host_pop3, pop3):
     secret = place / "provider-password"
     secret.write_text("provider-secret\n")
     secret.chmod(0o600)
-    office.run("add-fetch", "provider", "--server", f"pop3://127.0.0.1:{host_pop3}", "--login",
-               "example.com", "--password-file", str(secret), "--tls", "none", "--domain",
-               "example.com")
+    office.write("fetch/provider.toml", f"""\
+server        = "pop3://127.0.0.1:{host_pop3}"
+login         = "example.com"
+password_file = "{secret}"
+tls           = "none"         # on loopback only
+domain        = "example.com"
+""")
 
 
 def send(mail):
@@ -248,7 +258,7 @@ def judge_numbers(mail, host, office, host_pop3):
     title("6. What was held, and why")
     office.run("held")
     held = office.json("held")
-    expect("messages held", len(held["held"] if isinstance(held, dict) else held), len(mail.held))
+    expect("messages held", [note["recipient"] for note in held], ["zaphod@example.com"])
     office.run("explain", "zaphod@example.com", status=1)
 
     title("7. The statistics of both ends")

@@ -159,10 +159,10 @@ def difference(what, theirs, ours):
     return faults
 
 
-def bodies(port):
+def bodies(port, login=LOGIN):
     """{UIDL: octets} of everything a POP3 server holds."""
     client = poplib.POP3("127.0.0.1", port, timeout=60)
-    client.user(LOGIN)
+    client.user(login)
     client.pass_(PASSWORD)
     found = {}
     for line in client.uidl()[1]:
