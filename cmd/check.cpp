@@ -6,6 +6,7 @@
 #include "print.hpp"
 #include "root.hpp"
 #include "run/check.hpp"
+#include "run/fetch.hpp"
 
 namespace mailhandler::cmd {
 
@@ -66,6 +67,25 @@ Problems everything(Context& context) {
     return found;
 }
 
+// Logs in to every fetch server. A server that is only out of reach is a warning.
+int look_at_remotes(Context& context, Problems& found) {
+    int worst = status::done;
+    for (const auto& name : config::fetch_names(context.disk, context.root).names) {
+        const auto fetch = config::load_fetch(context.disk, context.root, name);
+        if (!fetch.ok()) continue;
+        const auto seen =
+            run::look_at_remote(context.disk, context.clock, context.root, *fetch.value);
+        const std::string file = "fetch/" + name + ".toml";
+        if (seen) {
+            context.say(fmt::format("{}: logged in; {} messages wait there", file, *seen));
+            continue;
+        }
+        found.push_back({file, 0, 0, seen.error().text(), !seen.error().temporary});
+        worst = gravest(worst, status_of(seen.error()));
+    }
+    return worst;
+}
+
 void print_json(Context& context, const Problems& found) {
     Json json(context.out);
     json.array();
@@ -84,10 +104,12 @@ std::string count(std::ptrdiff_t number, std::string_view what) {
     return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
-int run(Context& context, const Arguments&) {
+int run(Context& context, const Arguments& arguments) {
     if (!disk::exists(context.disk, store::Layout(context.root).server_file()))
         return read_server(context).error();
-    const Problems found = everything(context);
+    Problems found = everything(context);
+    const int remote =
+        arguments.has("--remote") ? look_at_remotes(context, found) : status::done;
     const auto errors = std::count_if(found.begin(), found.end(),
                                       [](const auto& problem) { return problem.error; });
     if (context.json)
@@ -99,7 +121,7 @@ int run(Context& context, const Arguments&) {
     else
         context.say(count(errors, "error") + ", " +
                     count(static_cast<std::ptrdiff_t>(found.size()) - errors, "warning"));
-    return errors ? status::configuration : status::done;
+    return gravest(remote, errors ? status::configuration : status::done);
 }
 
 }  // namespace
@@ -111,12 +133,14 @@ Command check() {
         .summary = "find everything that is wrong with a root",
         .description =
             "Reads every file as the server would, judges every rule, and looks at certificates, "
-            "listeners and permissions. One line for each problem: the file and line, 'error' or "
+            "listeners and permissions; with --remote it logs in to the fetch servers too, where 75 says "
+            "that one cannot be reached now. One line for each problem: the file and line, 'error' or "
             "'warning', and what to do. The status is 78 when there is an error.\n\n"
             "With --json, an array of {\"file\", \"line\", \"column\", \"severity\", \"text\"}.",
         .arguments = {},
-        .options = {},
-        .examples = {{"mailhandler check", "before and after editing by hand"}},
+        .options = {{"--remote", "", "also log in to the servers of fetch/"}},
+        .examples = {{"mailhandler check", "before and after editing by hand"},
+                     {"mailhandler check --remote", "… and try every account"}},
         .run = run,
     };
 }

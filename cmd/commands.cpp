@@ -22,6 +22,7 @@ Command remove_bouncer();
 Command bouncers();
 Command show();
 Command explain();
+Command add_fetch();
 Command fetch();
 Command help();
 Command serve();
@@ -59,6 +60,7 @@ const std::vector<Command>& commands() {
         bouncers(),
         show(),
         explain(),
+        add_fetch(),
         fetch(),
         stats(),
         serve(),

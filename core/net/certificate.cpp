@@ -156,6 +156,20 @@ std::string fingerprint_of(const X509* certificate) {
     return text;
 }
 
+Certificate describe(X509* raw) {
+    Certificate certificate;
+    const Bio subject(BIO_new(BIO_s_mem()));
+    X509_NAME_print_ex(subject.get(), X509_get_subject_name(raw), 0, XN_FLAG_ONELINE);
+    certificate.subject = text_of(subject.get());
+    certificate.names = names_of(raw);
+    certificate.not_before = wall_time(X509_get0_notBefore(raw));
+    certificate.not_after = wall_time(X509_get0_notAfter(raw));
+    certificate.self_signed =
+        X509_NAME_cmp(X509_get_subject_name(raw), X509_get_issuer_name(raw)) == 0;
+    certificate.fingerprint = fingerprint_of(raw);
+    return certificate;
+}
+
 }  // namespace
 
 Result<> make_self_signed(const std::string& certificate_path, const std::string& key_path,
@@ -182,18 +196,14 @@ Result<> make_self_signed(const std::string& certificate_path, const std::string
 Result<Certificate> inspect(const std::string& certificate_path) {
     const Result<X509Ptr> read = read_certificate(certificate_path);
     if (!read) return tl::unexpected<Fault>(read.error());
-    X509* raw = read->get();
-    Certificate certificate;
-    const Bio subject(BIO_new(BIO_s_mem()));
-    X509_NAME_print_ex(subject.get(), X509_get_subject_name(raw), 0, XN_FLAG_ONELINE);
-    certificate.subject = text_of(subject.get());
-    certificate.names = names_of(raw);
-    certificate.not_before = wall_time(X509_get0_notBefore(raw));
-    certificate.not_after = wall_time(X509_get0_notAfter(raw));
-    certificate.self_signed =
-        X509_NAME_cmp(X509_get_subject_name(raw), X509_get_issuer_name(raw)) == 0;
-    certificate.fingerprint = fingerprint_of(raw);
-    return certificate;
+    return describe(read->get());
+}
+
+Result<Certificate> inspect_text(const std::string& pem) {
+    const Bio text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    const X509Ptr certificate(PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
+    if (!certificate) return fail("", "no certificate: " + openssl_error(), false);
+    return describe(certificate.get());
 }
 
 Result<bool> key_matches(const std::string& certificate_path, const std::string& key_path) {

@@ -27,6 +27,9 @@ struct Certificate {
 // The first certificate of a PEM file.
 Result<Certificate> inspect(const std::string& certificate_path);
 
+// The same of PEM text.
+Result<Certificate> inspect_text(const std::string& pem);
+
 // Whether the key's file holds the certificate's key; a Fault when either cannot be read.
 Result<bool> key_matches(const std::string& certificate_path, const std::string& key_path);
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <sys/socket.h>
@@ -303,13 +304,28 @@ Task<Result<wire::TlsInfo>> Stream::handshake(TlsRole& role, Instant deadline) {
             line.error = "TLS: the certificate is not trusted: ";
             line.error += X509_verify_cert_error_string(verdict);
         }
-        co_return fail(line.peer.address, line.error);
+        co_return tl::unexpected<Fault>(Fault{line.peer.address, line.error, true,
+                                              verdict == X509_V_OK ? 0 : EKEYREJECTED});
     }
     line.peer.secure = true;
     wire::TlsInfo info;
     info.protocol = SSL_get_version(line.ssl.get());
     info.cipher = SSL_get_cipher_name(line.ssl.get());
     co_return info;
+}
+
+std::string Stream::peer_certificate() const {
+    if (!line_->ssl) return {};
+    X509* shown = SSL_get1_peer_certificate(line_->ssl.get());
+    if (shown == nullptr) return {};
+    BIO* text = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(text, shown);
+    char* begin = nullptr;
+    const long size = BIO_get_mem_data(text, &begin);
+    std::string pem(begin, static_cast<std::size_t>(std::max(size, 0L)));
+    BIO_free(text);
+    X509_free(shown);
+    return pem;
 }
 
 // Reads and drops what the peer had under way, within reason: `allowance` octets.

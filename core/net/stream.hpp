@@ -91,8 +91,11 @@ class Stream {
     Task<Io> write_all(std::string_view octets, std::chrono::milliseconds idle);
 
     // The TLS handshake in the role given. Nothing may have been read ahead. On failure the Fault
-    // says why in a person's words, and the stream is good for nothing but abort().
+    // says why in a person's words (EKEYREJECTED: the certificate is not trusted), and the stream is good for nothing but abort().
     Task<Result<wire::TlsInfo>> handshake(TlsRole& role, Instant deadline);
+
+    // The certificate the peer has shown, as PEM; empty where there is none.
+    std::string peer_certificate() const;
 
     // Ends in good order: close_notify, half-close, then waits until the peer has closed too, at
     // most until `deadline`: closing with unread octets would be a reset, which may overtake what

@@ -143,6 +143,9 @@ Result<std::unique_ptr<TlsClient>> TlsClient::make(std::string host, Trust trust
     SSL_CTX_set_default_verify_paths(context.get());
     if (!ca_file.empty() && SSL_CTX_load_verify_file(context.get(), ca_file.c_str()) != 1)
         return fail(ca_file, "no certificate could be read: " + openssl_error());
+    // What a person has chosen to trust needs nobody above it.
+    if (!ca_file.empty())
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.get()), X509_V_FLAG_PARTIAL_CHAIN);
     if (!host.empty() && host.back() == '.') host.pop_back();
     return std::unique_ptr<TlsClient>(new TlsClient(std::move(host), trust, std::move(context)));
 }

@@ -11,7 +11,7 @@ namespace mailhandler::run {
 
 namespace {
 
-constexpr auto dial_limit = std::chrono::seconds(60);
+constexpr auto dial_limit = std::chrono::seconds(30);
 
 struct Begin final : net::Work {
     Begin(agent::Storehouse& h, agent::Errand e) : house(h), errand(std::move(e)) {}
@@ -26,7 +26,10 @@ struct Begin final : net::Work {
 struct Prepare final : net::Work {
     Prepare(agent::Storehouse& h, const config::Fetch& f) : house(h), fetch(f) {}
     void run() override {
-        secret = read_secret(house.disk, house.layout, fetch);
+        if (given)
+            secret = *given;
+        else
+            secret = read_secret(house.disk, house.layout, fetch);
         if (!secret || fetch.tls == config::TlsPolicy::none) return;
         const std::string ca = fetch.ca_file.empty() ? "" : house.layout.from_root(fetch.ca_file);
         auto made = net::TlsClient::make(fetch.host, net::Trust::verify, ca);
@@ -38,6 +41,7 @@ struct Prepare final : net::Work {
 
     agent::Storehouse& house;
     const config::Fetch& fetch;
+    std::optional<std::string> given;
     Result<std::string> secret;
     std::unique_ptr<net::TlsClient> tls;
 };
@@ -52,19 +56,28 @@ pop3::ClientSettings settings_of(const config::Fetch& fetch, std::string secret)
     return settings;
 }
 
+// Who is not trusted today will not be tomorrow, unless somebody says so.
+Fault trouble(Fault fault) {
+    if (fault.error != EKEYREJECTED) return fault;
+    fault.temporary = false;
+    fault.cause += "; 'ca_file' can name a certificate to trust";
+    return fault;
+}
+
 // From the secret to the end of the session. Nothing: the owner was told Finished, it knows more.
 template <class Owner>
 net::Task<std::optional<Fault>> converse(Collecting& with, const config::Fetch& fetch, Owner& owner,
-                                         Reach& reach) {
+                                         Reach& reach, std::optional<std::string> secret = {}) {
     agent::Storehouse& house = with.house;
     Prepare prepare(house, fetch);
+    prepare.given = std::move(secret);
     co_await net::offload(with.pool, prepare);
     if (!prepare.secret) co_return prepare.secret.error();
     net::Destination to{fetch.host, fetch.port, nullptr};
     if (fetch.protocol == config::Fetch::Protocol::pop3s) to.tls = prepare.tls.get();
     const Instant deadline = house.clock.now() + dial_limit;
     Result<net::Stream> dialled = co_await net::dial(with.loop, with.pool, to, deadline);
-    if (!dialled) co_return dialled.error();
+    if (!dialled) co_return trouble(dialled.error());
     if (reach.draining()) co_return Fault{fetch.host, "stopped before the login", true, 0};
     net::Stream stream = std::move(*dialled);
     reach.connected(stream.handle());
@@ -73,7 +86,7 @@ net::Task<std::optional<Fault>> converse(Collecting& with, const config::Fetch& 
     pop3::ClientSession session(settings_of(fetch, std::move(*prepare.secret)), stream.peer());
     const Result<> end = co_await net::drive(stream, session, owner, means);
     reach.connected({});
-    if (!end) co_return end.error();
+    if (!end) co_return trouble(end.error());
     co_return std::nullopt;
 }
 
@@ -152,16 +165,46 @@ net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach) {
     co_return gain;
 }
 
-net::Task<Result<std::size_t>> look(Collecting& with, std::shared_ptr<const config::Fetch> fetch) {
+net::Task<Result<std::size_t>> look(Collecting& with, std::shared_ptr<const config::Fetch> fetch,
+                                    std::optional<std::string> secret) {
     if (const auto can = collectable(*fetch); !can) co_return tl::unexpected(can.error());
     Onlooker onlooker;
     Reach reach;
-    std::optional<Fault> fault = co_await converse(with, *fetch, onlooker, reach);
+    std::optional<Fault> fault = co_await converse(with, *fetch, onlooker, reach, std::move(secret));
     if (onlooker.outcomes && onlooker.outcomes->complete) co_return onlooker.outcomes->messages;
     if (fault) co_return tl::unexpected(std::move(*fault));
     Fault why{fetch->host, onlooker.outcomes ? onlooker.outcomes->cause : "no answer",
               !onlooker.outcomes || onlooker.outcomes->temporary, 0};
     co_return tl::unexpected(std::move(why));
+}
+
+net::Task<Result<std::string>> certificate_of(Collecting& with,
+                                              std::shared_ptr<const config::Fetch> fetch) {
+    auto role = net::TlsClient::make(fetch->host, net::Trust::any, "");
+    if (!role) co_return tl::unexpected(role.error());
+    const Instant deadline = with.house.clock.now() + dial_limit;
+    const net::Destination to{fetch->host, fetch->port, nullptr};
+    Result<net::Stream> dialled = co_await net::dial(with.loop, with.pool, to, deadline);
+    if (!dialled) co_return tl::unexpected(dialled.error());
+    net::Stream stream = std::move(*dialled);
+    if (fetch->protocol == config::Fetch::Protocol::pop3) {
+        // RFC 2595 section 4, with just enough of the protocol to get to the handshake.
+        for (const std::string_view command : {std::string_view(), std::string_view("STLS\r\n")}) {
+            if (!command.empty()) {
+                const net::Io sent = co_await stream.write_all(command, dial_limit);
+                if (sent != net::Io::ok) co_return fail(fetch->host, "does not listen");
+            }
+            char line[600];
+            const net::Transfer heard = co_await stream.read_some(line, deadline);
+            if (heard.status != net::Io::ok || !std::string_view(line, heard.size).starts_with("+OK"))
+                co_return fail(fetch->host, "offers no TLS (STLS)", false);
+        }
+    }
+    const Result<wire::TlsInfo> info = co_await stream.handshake(**role, deadline);
+    if (!info) co_return tl::unexpected(info.error());
+    std::string pem = stream.peer_certificate();
+    stream.abort(false);
+    co_return pem;
 }
 
 }  // namespace mailhandler::run

@@ -43,7 +43,12 @@ struct Gain {
 // Never fails: the harvest says what went wrong. The ledger is let go with Gain::retrieval.
 net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach);
 
-// Logs in, lists and leaves: how many messages are there.
-net::Task<Result<std::size_t>> look(Collecting& with, std::shared_ptr<const config::Fetch> fetch);
+// Logs in, lists and leaves: how many messages are there. `secret` instead of the configured one.
+net::Task<Result<std::size_t>> look(Collecting& with, std::shared_ptr<const config::Fetch> fetch,
+                                    std::optional<std::string> secret = {});
+
+// The certificate the server shows, as PEM, whoever it may be: nothing is told to it.
+net::Task<Result<std::string>> certificate_of(Collecting& with,
+                                              std::shared_ptr<const config::Fetch> fetch);
 
 }  // namespace mailhandler::run

@@ -207,35 +207,4 @@ Result<> fetch(disk::Disk& disk, const Clock& clock, Random& random, const Fetch
     return {};
 }
 
-namespace {
-
-net::Task<> look_once(Collecting& with, std::shared_ptr<const config::Fetch> fetch,
-                      Result<std::size_t>& found) {
-    Result<std::size_t> seen = co_await look(with, std::move(fetch));
-    found = std::move(seen);
-    with.loop.stop();
-}
-
-}  // namespace
-
-Result<std::size_t> look_at_remote(disk::Disk& disk, const Clock& clock, const std::string& root,
-                                   const std::string& name) {
-    auto loaded = config::load_fetch(disk, root, name);
-    if (!loaded.ok()) return fail(fmt::format("fetch/{}.toml", name), "cannot be loaded", false);
-    const store::Layout layout(root);
-    store::UniqueNames names(clock, "check", static_cast<unsigned>(getpid()));
-    store::Quotas quotas(disk, clock);
-    agent::Storehouse house{disk, layout, clock, names, quotas, {}, Log()};
-    net::Loop loop;
-    net::Pool pool("check", 2);
-    Collecting with{loop, pool, house};
-    Result<std::size_t> found = fail(name, "no answer");
-    loop.spawn(look_once(with, std::make_shared<const config::Fetch>(std::move(*loaded.value)),
-                         found),
-               Log(), "check");
-    loop.run();
-    pool.stop();
-    return found;
-}
-
 }  // namespace mailhandler::run

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "config/load.hpp"
 #include "disk/interface.hpp"
 
 namespace mailhandler::agent {
@@ -38,8 +40,18 @@ struct FetchOptions {
 // own failure is in its Harvest. Errors: permanent for mailhandler.toml.
 Result<> fetch(disk::Disk& disk, const Clock& clock, Random& random, const FetchOptions& options);
 
-// Logs in to one account, lists and leaves: how many messages wait there. For `check --remote`.
+// Logs in to one account, lists and leaves: how many messages wait there. For `check --remote` and
+// `add-fetch`, which has a `secret` of its own.
 Result<std::size_t> look_at_remote(disk::Disk& disk, const Clock& clock, const std::string& root,
-                                   const std::string& name);
+                                   const config::Fetch& fetch,
+                                   std::optional<std::string> secret = {});
+
+// The certificate that an account's server shows, trusted or not: nothing is told to it.
+struct ShownCertificate {
+    std::string pem, subject, fingerprint;  // SHA-256, "AB:CD:…"
+    std::vector<std::string> names;
+};
+Result<ShownCertificate> certificate_of_remote(disk::Disk& disk, const Clock& clock,
+                                               const std::string& root, const config::Fetch& fetch);
 
 }  // namespace mailhandler::run

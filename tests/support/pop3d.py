@@ -45,6 +45,13 @@ class Session(socketserver.StreamRequestHandler):
             except OSError:
                 pass
 
+    def finish(self):
+        try:
+            super().finish()
+        except OSError:
+            pass
+        self.connection.close()  # the TLS socket took the first one's place
+
     def say(self, octets):
         self.wfile.write(octets)
         self.wfile.flush()
