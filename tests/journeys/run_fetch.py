@@ -112,16 +112,16 @@ class Fetch(unittest.TestCase):
         with Pop3d() as server:
             for cut in range(1, 40):
                 with Office(server.port) as office:
-                    server.messages, server.cut_after = numbered(5), cut
+                    server.messages, server.cut_after = numbered(3), cut
                     status = office.fetch()
                     server.cut_after = None
                     if status == DONE:
                         break
                     self.assertEqual(status, LATER, office.talk)
                     self.assertEqual(office.fetch(), DONE, office.talk)
-                    self.assertEqual(office.copies(), wanted(5), f"cut after {cut} replies")
+                    self.assertEqual(office.copies(), wanted(3), f"cut after {cut} replies")
                     self.assertEqual(server.messages, [])
-            self.assertGreater(cut, 15)
+            self.assertGreater(cut, 11)
 
     def test_sizes_that_lie_change_nothing(self):
         with Pop3d(numbered(6)) as server, Office(server.port, 'keep = "forever"\n') as office:
@@ -269,7 +269,7 @@ class Stopped(unittest.TestCase):
                     server.messages += numbered(10, first=count)
                 count += 10
                 process = office.start()
-                time.sleep(dice.uniform(0, usual * 1.2))
+                time.sleep(dice.uniform(0, usual))
                 ended += process.poll() is not None
                 process.kill()
                 process.communicate()
