@@ -75,16 +75,22 @@ Task<error_code> connect(tcp::socket& socket, tcp::endpoint to, Instant deadline
 Task<Result<Stream>> dial(Loop& loop, Pool& lookup, const Destination& to, Instant deadline) {
     Lookup found(to);
     co_await offload(lookup, found);
+    if (found.endpoints.empty()) co_return tl::unexpected<Fault>(std::move(found.fault));
+    co_return co_await dial(loop, found.endpoints, to, deadline);
+}
+
+Task<Result<Stream>> dial(Loop& loop, const std::vector<tcp::endpoint>& addresses,
+                          const Destination& to, Instant deadline) {
     const std::string where = fmt::format("{}:{}", to.host, to.port);
-    Fault fault = found.endpoints.empty() ? found.fault : Fault{where, "time is up", true, 0};
-    for (std::size_t i = 0; i < found.endpoints.size(); ++i) {
+    Fault fault{where, "time is up", true, 0};
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
         const Instant now = std::chrono::steady_clock::now();
         if (now >= deadline) break;
         // The last address has all the time that is left, each before it at most half of it.
-        const bool last = i + 1 == found.endpoints.size();
+        const bool last = i + 1 == addresses.size();
         const Instant until = last ? deadline : now + (deadline - now) / 2;
         tcp::socket socket(loop.context());
-        const error_code error = co_await connect(socket, found.endpoints[i], until);
+        const error_code error = co_await connect(socket, addresses[i], until);
         if (error) {
             fault = fail_errno(where, "cannot connect", error.value()).value();
             fault.temporary = true;

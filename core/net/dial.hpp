@@ -1,7 +1,9 @@
 // Calling a server: names to addresses, addresses to a connection.
 #pragma once
 
+#include <boost/asio/ip/tcp.hpp>
 #include <string>
+#include <vector>
 
 #include "net/pool.hpp"
 #include "net/stream.hpp"
@@ -19,5 +21,9 @@ struct Destination {
 // which the deadline cannot interrupt: the system's resolver has its own time-outs. The Fault is
 // that of the last address, permanent only when the name does not exist.
 Task<Result<Stream>> dial(Loop& loop, Pool& lookup, const Destination& to, Instant deadline);
+
+// The same for addresses that are known already (net/resolve), in their order.
+Task<Result<Stream>> dial(Loop& loop, const std::vector<boost::asio::ip::tcp::endpoint>& addresses,
+                          const Destination& to, Instant deadline);
 
 }  // namespace mailhandler::net
