@@ -15,7 +15,8 @@ PACKAGES := g++ cmake ninja-build ccache pkg-config make \
   nlohmann-json3-dev libfmt-dev libexpected-dev libidn2-dev libunistring-dev libcrypt-dev libc-ares-dev zlib1g-dev
 TEST_PACKAGES := catch2 python3 openssl strace
 PEER_PACKAGES := python3 iproute2 procps util-linux zstd swaks libnet-ssleay-perl
-FUZZ_PACKAGES := clang libclang-rt-14-dev
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
+LINT_PACKAGES := clang-16
 
 # need PACKAGES…: installs those that are missing, and says nothing when none is.
 need = @missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(1) 2>/dev/null \
@@ -24,7 +25,7 @@ need = @missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(1) 2>
          $(SUDO) apt-get update -qq && \
          $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
-.PHONY: all deps test-deps configure release test sanitize fuzz interop bench soak demo install clean
+.PHONY: all deps test-deps configure release test sanitize fuzz clang interop bench soak demo install clean
 
 all: deps
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DMAILHANDLER_TESTS=OFF >/dev/null
@@ -62,6 +63,21 @@ interop: all
 demo: all
 	$(call need,python3 swaks libnet-ssleay-perl)
 	@MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 tests/demo/run.py $(DEMO)
+
+# Every fuzzer a minute, two at a time; FUZZ_SECONDS=600 for longer, FUZZ="pop3_server names" for some.
+fuzz: test-deps
+	$(call need,$(FUZZ_PACKAGES))
+	@cmake -S . -B $(BUILD)/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 -DMAILHANDLER_FUZZ=ON \
+	  -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
+	@cmake --build $(BUILD)/fuzz -j $(JOBS) --target fuzzers
+	@tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ)
+
+# The whole tree by the other compiler; a warning is an error there.
+clang: test-deps
+	$(call need,$(LINT_PACKAGES))
+	@cmake -S . -B $(BUILD)/clang -G Ninja -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_CXX_FLAGS=-Werror \
+	  -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
+	@cmake --build $(BUILD)/clang -j $(JOBS)
 
 install: release
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD)/release --prefix $(or $(PREFIX),/usr/local)

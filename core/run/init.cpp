@@ -16,11 +16,11 @@ hostname   = "{hostname}"
 # postmaster = "admin@example.com"   # for domains that have nobody else to take it
 
 [listen]                             # lists of "address:port"; empty or missing is off
-smtp       = ["{address}:{smtp}"]
-# submission = ["{address}:{submission}"]
-pop3       = ["{address}:{pop3}"]
-imap       = ["{address}:{imap}"]
-# lmtp     = ["127.0.0.1:24"]
+smtp   = ["{address}:{smtp}"]
+pop3   = ["{address}:{pop3}"]
+# pop3s = ["{address}:{pop3s}"]
+# lmtp  = ["127.0.0.1:24"]
+# Not served by this version: submission = ["{address}:{submission}"], imap = ["{address}:{imap}"]
 
 [tls]
 certificate = "tls/cert.pem"         # a self-signed pair to begin with; read again when it changes
@@ -38,6 +38,13 @@ key         = "tls/key.pem"
 [outbound]                           # mail that leaves: forwards and bounces
 # smarthost = "smtp://relay.example.net:587"   # missing: the recipients' MX hosts
 # retry_for = "5d"
+)";
+
+// The packaged layout: configuration below /etc, what grows elsewhere.
+constexpr const char* packaged_root = "/etc/mailhandler";
+constexpr const char* packaged_paths = R"(
+[paths]
+state = "/var/lib/mailhandler"       # mail, queue, held, journal and state lie there
 )";
 
 // Notes what was made.
@@ -80,11 +87,14 @@ class Maker {
 
 std::string server_text(const InitOptions& options) {
     const bool own = options.own_ports;
-    return fmt::format(server_format, fmt::arg("hostname", options.hostname),
-                       fmt::arg("address", own ? "0.0.0.0" : "127.0.0.1"),
-                       fmt::arg("smtp", own ? 25 : 2525),
-                       fmt::arg("submission", own ? 587 : 2587),
-                       fmt::arg("pop3", own ? 110 : 2110), fmt::arg("imap", own ? 143 : 2143));
+    std::string text =
+        fmt::format(server_format, fmt::arg("hostname", options.hostname),
+                    fmt::arg("address", own ? "0.0.0.0" : "127.0.0.1"),
+                    fmt::arg("smtp", own ? 25 : 2525), fmt::arg("submission", own ? 587 : 2587),
+                    fmt::arg("pop3", own ? 110 : 2110), fmt::arg("pop3s", own ? 995 : 2995),
+                    fmt::arg("imap", own ? 143 : 2143));
+    if (options.root == packaged_root) text += packaged_paths;
+    return text;
 }
 
 Result<std::vector<std::string>> init(disk::Disk& disk, const InitOptions& options, WallTime now) {
