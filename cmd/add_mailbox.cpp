@@ -87,7 +87,7 @@ Command add_mailbox() {
         .summary = "give a person a mailbox and a login",
         .description =
             "Mail to the address goes into its own maildir from now on, no longer to the default "
-            "mail handler. The login for POP3, IMAP and submission is the address.\n\n"
+            "mail handler. The login is the address.\n\n"
             "The password is asked for on a terminal; a script hands it over in a file or on "
             "standard input. Without one, mail is kept but nobody can log in. A mailbox that is "
             "there already is left as it is; 'mailhandler passwd' changes its password.",

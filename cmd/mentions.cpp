@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -18,7 +19,6 @@ class Mentions {
         : domain_(domain), key_(key) {}
 
     void look_at(const route::Domain& from) {
-        if (!key_ && from.name == domain_) return;
         for (const auto& target : from.fallback.forward)
             consider(from.file, target, "the default mail handler forwards to");
         for (const auto& [name, alias] : from.aliases)
@@ -60,22 +60,34 @@ class Mentions {
     std::vector<config::Problem> found_;
 };
 
-}  // namespace
-
-void warn_of_mentions(Context& context, const std::string& domain,
-                      const std::optional<std::string>& key, std::string_view becomes) {
-    // What cannot be loaded is complained of by `check`, and mentions nothing.
-    const auto server = config::load_server(context.disk, context.root);
-    if (!server.ok()) return;
-    const auto all = config::load_directory(context.disk, context.root, *server.value);
+void warn(Context& context, const std::string& domain, const std::optional<std::string>& key,
+          std::string_view becomes, const route::Domain* changed) {
     Mentions mentions(domain, key);
-    mentions.look_at(*server.value);
-    for (const auto& [name, each] : all.directory.domains()) mentions.look_at(*each);
+    if (changed) mentions.look_at(*changed);
+    // What cannot be loaded is complained of by `check`, and mentions nothing.
+    if (const auto server = config::load_server(context.disk, context.root); server.ok())
+        mentions.look_at(*server.value);
+    for (const auto& name : config::domain_names(context.disk, context.root).names) {
+        if (name == domain) continue;  // it may be large, and is known or going
+        const auto other = config::load_domain(context.disk, context.root, name);
+        if (other.ok()) mentions.look_at(*other.value);
+    }
     for (const auto& mention : std::move(mentions).in_order())
         context.err << printable(fmt::format("{}: warning: {}, which {}",
                                              place(mention.file, mention.line), mention.text,
                                              becomes))
                     << '\n';
+}
+
+}  // namespace
+
+void warn_of_mentions(Context& context, const route::Domain& changed, const std::string& key,
+                      std::string_view becomes) {
+    warn(context, changed.name, key, becomes, &changed);
+}
+
+void warn_of_mentions(Context& context, const std::string& domain, std::string_view becomes) {
+    warn(context, domain, {}, becomes, nullptr);
 }
 
 }  // namespace mailhandler::cmd

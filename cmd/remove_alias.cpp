@@ -22,7 +22,7 @@ int run(Context& context, const Arguments& arguments) {
     context.say(fmt::format("mail to {} is now for the domain's default mail handler, which says "
                             "{}",
                             address->key(), action_name(change->domain().fallback.action)));
-    warn_of_mentions(context, address->domain(), address->local_key(),
+    warn_of_mentions(context, change->domain(), address->local_key(),
                      "is then for the default mail handler");
     return status::done;
 }

@@ -60,7 +60,7 @@ int run(Context& context, const Arguments& arguments) {
             if (auto done = remove_file(context, layout, *name, *text); !done)
                 return context.fail(done.error());
         print_difference(context, "domains/" + *name + ".toml", *text, "", dry_run);
-        warn_of_mentions(context, *name, {}, "is then an address elsewhere");
+        warn_of_mentions(context, *name, "is then an address elsewhere");
     }
     if (dry_run) return status::done;
     // Also where the file was gone: mail that an interrupted removal left behind.

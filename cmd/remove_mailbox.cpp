@@ -65,7 +65,7 @@ int run(Context& context, const Arguments& arguments) {
     const auto changed = change_file(context, *then, *address, *change);
     if (!changed) return changed.error();
     if (*changed && !then->starts_with("alias:"))
-        warn_of_mentions(context, address->domain(), address->local_key(),
+        warn_of_mentions(context, change->domain(), address->local_key(),
                          *then == "bouncer" ? "is then refused"
                                             : "is then for the default mail handler");
     if (dry_run) return status::done;

@@ -34,11 +34,12 @@ Command serve() {
     return {
         .name = "serve",
         .group = "Start",
-        .summary = "receive mail, in the foreground",
+        .summary = "receive, serve and collect mail, in the foreground",
         .description =
             "Does everything the root asks for until it is told to stop: listens where [listen] in "
-            "mailhandler.toml says and stores what arrives. Changes of the configuration are in "
-            "force within a second; a file that cannot be loaded keeps its last version in "
+            "mailhandler.toml says, stores what arrives, hands out what is stored, and collects "
+            "from the accounts of fetch/ as their 'every' says. Changes of the configuration are "
+            "in force within a second; a file that cannot be loaded keeps its last version in "
             "force.\n\n"
             "SIGTERM and SIGINT finish the transactions under way and then end the server, a "
             "second one ends it at once. SIGHUP looks at every configuration file again.\n\n"
