@@ -122,7 +122,9 @@ void Tally::add(const Event& event) {
     if (!key.empty()) {
         History& history = (guess ? guessed_ : defined_).at(key, event.when);
         history.counts.add(event);
-        if (history.last == event.when) history.rule = event.rule;
+        // A login's rule is the protocol's name: it decided about no mail.
+        const bool login = event.what == What::login || event.what == What::login_failed;
+        if (history.last == event.when && !login) history.rule = event.rule;
     }
     if (!event.peer.empty()) {
         History& peer = peers_.at(event.peer, event.when);

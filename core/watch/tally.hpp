@@ -34,7 +34,7 @@ struct History {
     std::string name;
     Counts counts;
     WallTime first{}, last{};
-    std::string rule;            // the one that decided last, of an address
+    std::string rule;            // the one that last decided about mail, of an address
     std::uint64_t guesses = 0;   // recipients only a default mail handler took, of a peer
 };
 

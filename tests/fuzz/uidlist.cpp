@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "store/maildir.hpp"
 #include "store/uidlist.hpp"
 
 using namespace mailhandler::store;

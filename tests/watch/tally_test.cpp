@@ -97,3 +97,14 @@ TEST_CASE("starts and stops of the server are nobody's mail") {
     CHECK(tally.days().empty());
     CHECK(tally.peers().top().empty());
 }
+
+TEST_CASE("a login counts in an address's history and leaves the rule of its mail") {
+    Tally tally;
+    tally.add(event(What::accepted, "anne@example.com", "mailbox"));
+    tally.add(event(What::login, "anne@example.com", "pop3", noon + std::chrono::seconds(1)));
+    tally.add(event(What::login_failed, "anne@example.com", "pop3", noon + std::chrono::seconds(2)));
+    REQUIRE(tally.defined().top().size() == 1);
+    CHECK(tally.defined().top()[0].rule == "mailbox");
+    CHECK(tally.defined().top()[0].counts.logins == 1);
+    CHECK(tally.defined().top()[0].last == noon + std::chrono::seconds(2));
+}
