@@ -94,12 +94,6 @@ class End:
         path.write_text(re.sub(rf"(?m)^(# )?{key} .*$", line, path.read_text(), count=1))
         print(f"{self.name}$ $EDITOR mailhandler.toml      # {line}", flush=True)
 
-    def write(self, name, text):
-        print(f"\n{self.name}$ $EDITOR {name}", flush=True)
-        show(text)
-        (self.root / name).write_text(text)
-        (self.root / name).chmod(0o640)
-
     def serve(self, port):
         print(f"\n{self.name}$ mailhandler serve &", flush=True)
         self.server = subprocess.Popen([BINARY, "--root", str(self.root), "serve"],
@@ -190,7 +184,7 @@ def set_up_host(host, smtp, pop3):
     host.serve(smtp)
 
 
-def set_up_office(office, place, host_pop3, pop3):
+def set_up_office(office, host_pop3, pop3):
     title("2. The office: three people and an alias; who else is written to does not exist")
     office.run("init", "--hostname", "mail.office.example", quiet=True)
     for line in ("# smtp", f'pop3 = ["127.0.0.1:{pop3}"]', "# imap"):
@@ -201,16 +195,8 @@ def set_up_office(office, place, host_pop3, pop3):
                    stdin=f"{person}-secret", quiet=True)
     office.run("add-alias", "info@example.com", "anne", "bob", quiet=True)
     office.run("explain", "info@example.com")
-    secret = place / "provider-password"
-    secret.write_text("provider-secret\n")
-    secret.chmod(0o600)
-    office.write("fetch/provider.toml", f"""\
-server        = "pop3://127.0.0.1:{host_pop3}"
-login         = "example.com"
-password_file = "{secret}"
-tls           = "none"         # on loopback only
-domain        = "example.com"
-""")
+    office.run("add-fetch", "provider", f"pop3://127.0.0.1:{host_pop3}", "example.com", "--tls",
+               "none", "--password-stdin", stdin="provider-secret")
 
 
 def send(mail):
@@ -285,7 +271,7 @@ def main():
     host, office = End(place, "host"), End(place, "office")
     try:
         set_up_host(host, smtp, host_pop3)
-        set_up_office(office, place, host_pop3, office_pop3)
+        set_up_office(office, host_pop3, office_pop3)
         mail = Mail(smtp)
         send(mail)
         collect(host, office)
