@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fmt/format.h>
 #include <set>
+#include <utility>
 
 namespace mailhandler::agent {
 
@@ -69,6 +70,12 @@ std::optional<Snapshot> Configuration::refresh(const std::vector<std::string>& n
             changed |= refresh_domain(domain);
     }
     changed |= forget_vanished();
+    if (fresh_) {
+        const route::Directory& before = snapshot_.directory;
+        snapshot_.directory =
+            route::Directory(*std::exchange(fresh_, std::nullopt), before.postmaster(),
+                             before.postmaster_line(), before.hostname());
+    }
     if (!changed) return {};
     return snapshot_;
 }
@@ -137,12 +144,11 @@ bool Configuration::refresh_domain(const std::string& domain) {
     auto loaded = config::load_domain(disk_, root_, domain);
     take_up(loaded.problems);
     if (loaded.ok()) {
-        snapshot_.directory = snapshot_.directory.with(
-            domain, std::make_shared<const route::Domain>(std::move(*loaded.value)));
+        put(domain, std::make_shared<const route::Domain>(std::move(*loaded.value)));
         log_.info(fmt::format("{}: new version in force", name));
         return true;
     }
-    if (const auto before = snapshot_.directory.find(domain); before && !before->unavailable) {
+    if (const auto before = find(domain); before && !before->unavailable) {
         log_.warning(fmt::format("{} cannot be loaded; its last version stays in force", name));
         return false;
     }
@@ -151,15 +157,14 @@ bool Configuration::refresh_domain(const std::string& domain) {
     unavailable.file = name;
     unavailable.unavailable = true;
     if (!loaded.problems.empty()) unavailable.why_unavailable = loaded.problems.front().show();
-    snapshot_.directory = snapshot_.directory.with(
-        domain, std::make_shared<const route::Domain>(std::move(unavailable)));
+    put(domain, std::make_shared<const route::Domain>(std::move(unavailable)));
     log_.warning(fmt::format("{} cannot be loaded; mail for {} is deferred", name, domain));
     return true;
 }
 
 bool Configuration::gone(const std::string& domain) {
     seen_.erase(domain_file(domain));
-    if (!snapshot_.directory.find(domain)) return false;
+    if (!find(domain)) return false;
     if (disk::exists(disk_, removal_mark(root_, domain))) {
         vanished_.erase(domain);
         return forget_domain(domain);
@@ -169,10 +174,25 @@ bool Configuration::gone(const std::string& domain) {
 }
 
 bool Configuration::forget_domain(const std::string& domain) {
-    if (!snapshot_.directory.find(domain)) return false;
-    snapshot_.directory = snapshot_.directory.with(domain, nullptr);
+    if (!find(domain)) return false;
+    put(domain, nullptr);
     log_.info(fmt::format("{}: removed; {} is no longer served", domain_file(domain), domain));
     return true;
+}
+
+std::shared_ptr<const route::Domain> Configuration::find(const std::string& domain) const {
+    if (!fresh_) return snapshot_.directory.find(domain);
+    const auto found = fresh_->find(domain);
+    return found == fresh_->end() ? nullptr : found->second;
+}
+
+// One copy of all domains for any number of changes: a deployment touches thousands of files.
+void Configuration::put(const std::string& domain, std::shared_ptr<const route::Domain> value) {
+    if (!fresh_) fresh_ = snapshot_.directory.domains();
+    if (value)
+        (*fresh_)[domain] = std::move(value);
+    else
+        fresh_->erase(domain);
 }
 
 // Names of files that are new, different or gone since they were last read.

@@ -64,6 +64,8 @@ class Configuration {
     bool gone(const std::string& domain);
     bool forget_domain(const std::string& domain);
     bool forget_vanished();
+    std::shared_ptr<const route::Domain> find(const std::string& domain) const;
+    void put(const std::string& domain, std::shared_ptr<const route::Domain> value);
     std::vector<std::string> changed_files();
     void take_up(const std::vector<config::Problem>& problems);
 
@@ -72,6 +74,7 @@ class Configuration {
     const Clock& clock_;
     Log log_;
     Snapshot snapshot_;
+    std::optional<route::Directory::Domains> fresh_;  // what a refresh under way has changed
     std::map<std::string, Seen, std::less<>> seen_;         // by name relative to the root
     std::map<std::string, Instant, std::less<>> vanished_;  // domain → when it counts as removed
 };

@@ -355,6 +355,30 @@ TEST_CASE("One edit among ten thousand domains reads one file") {
     CHECK(site.disk.opened == 0);
 }
 
+TEST_CASE("Many files that change together come into force together") {
+    Site site({{"a.example", catch_all}, {"b.example", catch_all}, {"c.example", catch_all}});
+    site.start();
+    const Snapshot before = *site.now;
+    site.put("mailhandler.toml", "hostname = \"mx.example.com\"\n");
+    site.put("domains/a.example.toml", with_anne);
+    site.put("domains/b.example.toml", broken);
+    site.put("domains/new.example.toml", catch_all);
+    site.put("domains/wrong.example.toml", broken);
+    site.remove("domains/c.example.toml");
+    CHECK(site.refresh());
+    CHECK(site.now->directory.hostname() == "mx.example.com");
+    CHECK_FALSE(site.now->directory.postmaster());
+    CHECK(site.asked("a.example") == 550);
+    CHECK(site.asked("b.example") == 250);
+    CHECK(site.asked("c.example") == 250);
+    CHECK(site.asked("new.example") == 250);
+    CHECK(site.asked("wrong.example") == 451);
+    CHECK(before.directory.domains().size() == 3);
+    site.clock.pass(5s);
+    CHECK(site.refresh());
+    CHECK(site.now->directory.domains().size() == 4);
+}
+
 // build/tests/test_agent "[bench]"
 TEST_CASE("What a change among ten thousand domains costs on a real disk", "[.bench]") {
     const auto disk = disk::system_disk();
@@ -379,4 +403,9 @@ TEST_CASE("What a change among ten thousand domains costs on a real disk", "[.be
     timed("start", [&] { REQUIRE(configuration.start()); });
     timed("one file", [&] { CHECK(configuration.refresh({"domains/d5000.example.toml"})); });
     timed("a look at all", [&] { CHECK_FALSE(configuration.refresh({})); });
+    for (int i = 0; i < 10'000; ++i) {
+        const std::string path = root / ("domains/d" + std::to_string(i) + ".example.toml");
+        REQUIRE((*disk->append(path))->write("[mailbox.bob]\n"));
+    }
+    timed("all changed", [&] { CHECK(configuration.refresh({})); });
 }
