@@ -124,7 +124,8 @@ def planted(client, copies, expected):
     plants = {
         "lost": copies[1:],
         "2 copies": [first, *copies],
-        "not what was sent": [collectors.Copy(first.sender, person, first.octets[:-3] + b"!\r\n"), *copies[1:]],
+        "not what was sent": [collectors.Copy(first.sender, person, first.octets[:-3] + b"!\r\n"),
+                              *copies[1:]],
         "nobody sent that": [collectors.Copy("q@x.example", person, first.octets), *copies],
         "given to": [collectors.Copy(first.sender, "somebody", first.octets), *copies[1:]],
         "another stamp": [collectors.Copy(first.sender, person, b"Delivered-To: x\r\n" + first.octets),
