@@ -13,6 +13,10 @@
 // is acknowledged before every directory is. What stays in tmp/ is removed after 36 hours
 // (store/leftovers).
 //
+// A pair (store/spool): its content lies in the queue under its own name from the first write on, and
+// counts for nothing until its label is renamed, which happens as the rename above does and after those
+// of the maildirs. Before that it is swept away after an hour (Spool::sweep).
+//
 // A new maildir: new/ and cur/ are synced with all directories above before tmp/ is made
 // (make_maildir), so who could write into tmp/ need not ask whether new/ would survive. In the steady
 // state a delivery makes no mkdir and no stat.
@@ -29,18 +33,30 @@ namespace mailhandler::store {
 
 struct Delivery::State {
     disk::Disk& disk;
-    std::string maildir, hidden, visible;  // paths; in tmp/, in new/
-    std::unique_ptr<disk::File> file;
+    std::string maildir;          // empty for a pair
+    std::string directory;        // where it becomes visible
+    std::string hidden, visible;  // paths of what is renamed
+    std::string content;          // path of a pair's content, once it is there
+    std::unique_ptr<disk::File> file, label;  // `label` of a pair is what is renamed
     std::uint64_t size = 0;
     bool renamed = false;
 
-    State(disk::Disk& on, const std::string& in) : disk(on), maildir(in) {}
+    explicit State(disk::Disk& on) : disk(on) {}
     // Nobody can still want what was not renamed. A file that cannot be removed now is removed
     // with the other leftovers.
     ~State() {
-        if (!file || renamed) return;
+        if (renamed) return;
+        const bool to_remove = content.empty() ? file != nullptr : label != nullptr;
         file.reset();
-        (void)disk.remove(hidden);
+        label.reset();
+        if (to_remove) (void)disk.remove(hidden);
+        if (!content.empty()) (void)disk.remove(content);
+    }
+
+    // After it was renamed: as if it had not been. See (1).
+    void undo() {
+        (void)disk.remove(visible);
+        if (!content.empty()) (void)disk.remove(content);
     }
 };
 
@@ -68,39 +84,80 @@ Result<std::unique_ptr<disk::File>> create_in_tmp(disk::Disk& disk, const std::s
     return disk.create(path);
 }
 
+// What a message is written from.
+struct Content {
+    std::vector<std::string_view> pieces;
+    disk::File* spilled = nullptr;
+    std::uint64_t spilled_size = 0;
+    std::string_view after;
+    std::uint64_t size = 0;  // of all
+
+    Result<> write_to(disk::File& file) const {
+        Result<> done = file.write(pieces);
+        if (!spilled) return done;
+        if (done) done = file.append_from(*spilled, 0, spilled_size);
+        if (done && !after.empty()) done = file.write(after);
+        return done;
+    }
+};
+
+Result<Content> gather(std::span<const std::string_view> parts, disk::File* spilled,
+                       std::string_view after) {
+    Content content{{parts.begin(), parts.end()}, spilled, 0, after, after.size()};
+    for (const std::string_view part : parts) content.size += part.size();
+    if (!spilled) {
+        content.pieces.push_back(after);  // all in one call
+        return content;
+    }
+    const auto known = spilled->size();
+    if (!known) return tl::unexpected(known.error());
+    content.spilled_size = *known;
+    content.size += *known;
+    return content;
+}
+
 }  // namespace
 
 Result<Delivery> Delivery::write(disk::Disk& disk, const std::string& maildir,
                                  const std::string& base_name,
                                  std::span<const std::string_view> parts, disk::File* spilled,
                                  std::string_view after) {
-    std::uint64_t spilled_size = 0, size = after.size();
-    if (spilled) {
-        const auto known = spilled->size();
-        if (!known) return passing(known.error());
-        size += spilled_size = *known;
-    }
-    for (const std::string_view part : parts) size += part.size();
-
-    auto state = std::make_unique<State>(disk, maildir);
+    const auto content = gather(parts, spilled, after);
+    if (!content) return passing(content.error());
+    const std::uint64_t size = content->size;
+    auto state = std::make_unique<State>(disk);
+    state->maildir = maildir;
+    state->directory = maildir + "/new";
     state->hidden = fmt::format("{}/tmp/{}", maildir, base_name);
-    state->visible = fmt::format("{}/new/{},S={},W={}", maildir, base_name, size, size);
+    state->visible = fmt::format("{}/{},S={},W={}", state->directory, base_name, size, size);
     state->size = size;
     auto file = create_in_tmp(disk, maildir, state->hidden);
     if (!file) return passing(file.error());
     state->file = std::move(*file);
+    if (auto done = content->write_to(*state->file); !done) return passing(done.error());
+    return Delivery(std::move(state));
+}
 
-    std::vector<std::string_view> pieces(parts.begin(), parts.end());
-    Result<> done;
-    if (spilled) {
-        done = state->file->write(pieces);
-        if (done) done = state->file->append_from(*spilled, 0, spilled_size);
-        if (done && !after.empty()) done = state->file->write(after);
-    } else {
-        pieces.push_back(after);
-        done = state->file->write(pieces);
-    }
-    if (!done) return passing(done.error());
+Result<Delivery> Delivery::write_pair(disk::Disk& disk, const Pair& names,
+                                      std::span<const std::string_view> parts, disk::File* spilled,
+                                      std::string_view after, std::string_view label) {
+    const auto content = gather(parts, spilled, after);
+    if (!content) return passing(content.error());
+    auto state = std::make_unique<State>(disk);
+    state->directory = names.directory;
+    state->hidden = names.directory + '/' + names.hidden;
+    state->visible = names.directory + '/' + names.visible;
+    state->size = content->size;
+    const std::string path = names.directory + '/' + names.content;
+    auto file = disk.create(path);
+    if (!file) return passing(file.error());
+    state->content = path;
+    state->file = std::move(*file);
+    if (auto done = content->write_to(*state->file); !done) return passing(done.error());
+    auto beside = disk.create(state->hidden);
+    if (!beside) return passing(beside.error());
+    state->label = std::move(*beside);
+    if (auto done = state->label->write(label); !done) return passing(done.error());
     return Delivery(std::move(state));
 }
 
@@ -108,13 +165,20 @@ Store::Store(disk::Disk& disk) : disk_(disk), syncs_(std::make_unique<DirectoryS
 Store::~Store() = default;
 
 Result<> Store::commit(std::vector<Delivery> deliveries) {
+    std::stable_partition(deliveries.begin(), deliveries.end(),
+                          [](const Delivery& each) { return !each.state_->label; });
+    std::vector<disk::File*> files;
+    for (const Delivery& each : deliveries) {
+        files.push_back(each.state_->file.get());
+        if (each.state_->label) files.push_back(each.state_->label.get());
+    }
     // Begun together, all files get into one journal commit of the kernel's: the first sync
     // carries the others.
-    if (deliveries.size() > 1) {
-        for (const Delivery& each : deliveries) each.state_->file->start_sync();
+    if (files.size() > 1) {
+        for (disk::File* file : files) file->start_sync();
     }
-    for (const Delivery& each : deliveries) {
-        if (auto synced = each.state_->file->sync(); !synced) return passing(synced.error());
+    for (disk::File* file : files) {
+        if (auto synced = file->sync(); !synced) return passing(synced.error());
     }
     Result<> done;
     std::vector<std::string> directories;
@@ -123,7 +187,7 @@ Result<> Store::commit(std::vector<Delivery> deliveries) {
         done = disk_.rename_new(copy.hidden, copy.visible);
         if (!done) break;
         copy.renamed = true;
-        directories.push_back(copy.maildir + "/new");
+        directories.push_back(copy.directory);
     }
     std::sort(directories.begin(), directories.end());
     directories.erase(std::unique(directories.begin(), directories.end()), directories.end());
@@ -132,7 +196,7 @@ Result<> Store::commit(std::vector<Delivery> deliveries) {
     }
     if (done) return {};
     for (const Delivery& each : deliveries) {
-        if (each.state_->renamed) (void)disk_.remove(each.state_->visible);  // see (1)
+        if (each.state_->renamed) each.state_->undo();
     }
     return passing(done.error());
 }

@@ -4,6 +4,10 @@
 //     rename tmp/NAME → new/NAME     for every copy, once all files are synced
 //     sync new/                      each directory once
 //
+// A message for the outbound queue is one of the deliveries of a commit as well (Spool::prepare): two
+// files, of which the one that counts is renamed; so a copy that is forwarded and a copy that stays
+// here both happen or are both tried again.
+//
 // An error before the last rename undoes what was renamed: all copies become visible or none. After
 // a crash between two renames some copies stay: the sender, who got no 250, sends again, and those
 // recipients see the message twice. That is the one duplicate that remains possible, and it is the
@@ -24,7 +28,7 @@ namespace mailhandler::store {
 
 class DirectorySyncs;
 
-// One copy on its way into a maildir. Move-only; destroyed before commit() = nothing happened.
+// One copy on its way into a maildir, or a message on its way into the queue. Move-only; destroyed before commit() = nothing happened.
 class Delivery {
   public:
     Delivery(Delivery&&) noexcept;
@@ -38,9 +42,22 @@ class Delivery {
                                   std::span<const std::string_view> parts, disk::File* spilled,
                                   std::string_view after);
 
+    // Writes two files that count as one: the content, at once under its own name, and `label`, whose
+    // appearance as `visible` makes it count. Both are synced before that. The directory exists. An
+    // EEXIST of the content's name is told as such.
+    struct Pair {
+        std::string directory;
+        std::string content;          // names in `directory`
+        std::string hidden, visible;  // of the label, before and afterwards
+    };
+    static Result<Delivery> write_pair(disk::Disk& disk, const Pair& names,
+                                       std::span<const std::string_view> parts,
+                                       disk::File* spilled, std::string_view after,
+                                       std::string_view label);
+
     const std::string& path() const;     // where it will be visible
-    const std::string& maildir() const;  // for Quotas::delivered()
-    std::uint64_t size() const;       // octets
+    const std::string& maildir() const;  // for Quotas::delivered(); empty for a pair
+    std::uint64_t size() const;          // octets of the message
 
   private:
     friend class Store;
@@ -54,7 +71,8 @@ class Store {
     explicit Store(disk::Disk& disk);
     ~Store();
 
-    // All or none, durable on success. Blocking; safe from several threads, whose commits into one
+    // All or none, durable on success. Pairs appear last: who acts on a queue entry at once does not
+    // do so for a commit whose copies then fail. Blocking; safe from several threads, whose commits into one
     // directory share its syncs. Every fault is temporary: the message may be sent again.
     Result<> commit(std::vector<Delivery> deliveries);
 
