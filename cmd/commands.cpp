@@ -24,6 +24,7 @@ Command show();
 Command explain();
 Command add_fetch();
 Command fetch();
+Command queue();
 Command help();
 Command serve();
 Command version_command();  // version.cpp
@@ -64,6 +65,7 @@ const std::vector<Command>& commands() {
         fetch(),
         stats(),
         serve(),
+        queue(),
         help(),
         version_command(),
     };

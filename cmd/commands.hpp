@@ -27,6 +27,7 @@ enum class Completes {
     new_address,        // NAME@ one of our domains
     target,             // of an alias: a local part, an address, @default
     fetch,              // a name of ROOT/fetch
+    queue_id,           // a message on its way out
     file,
     directory,
     command,

@@ -6,6 +6,8 @@
 #include "commands.hpp"
 #include "config/load.hpp"
 #include "mail/address.hpp"
+#include "store/layout.hpp"
+#include "store/spool.hpp"
 
 namespace mailhandler::cmd {
 
@@ -124,6 +126,17 @@ Candidates new_address_candidates(Context& context, const std::string& current) 
     return found;
 }
 
+// What waits, by names alone: there may be very many.
+Candidates queue_candidates(Context& context) {
+    Candidates found;
+    const auto server = config::load_server(context.disk, context.root);
+    if (!server.ok()) return found;
+    const store::Layout layout(context.root, server.value->state);
+    if (const auto all = store::Spool(context.disk, layout, context.clock).list())
+        for (const auto& due : *all) found.push_back({due.id, "to " + due.destination});
+    return found;
+}
+
 Candidates then_candidates(Context& context, const std::string& current) {
     Candidates found{{"bouncer", "new mail is answered with no"},
                      {"default", "new mail goes to the domain's default mail handler"}};
@@ -173,6 +186,7 @@ Candidates value_candidates(Context& context, Completes kind,
             for (const auto& name : config::fetch_names(context.disk, context.root).names)
                 found.push_back({name, ""});
             break;
+        case Completes::queue_id: return queue_candidates(context);
         case Completes::choice:
             for (const auto choice : choices) found.push_back({std::string(choice), ""});
             break;
