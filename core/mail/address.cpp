@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "mail/srs.hpp"
 #include "mail/unicode.hpp"
 
 namespace mailhandler::mail {
@@ -120,6 +121,8 @@ Result<Address> Address::parse_sender(std::string_view text) {
 }
 
 Result<Address> Address::parse_recipient(std::string_view text) {
+    // A bounce of what we forwarded comes to the sender that we wrote ourselves, however long it is.
+    if (is_srs(text.substr(text.starts_with('"') ? 1 : 0))) return parse_sender(text);
     if (!is_postmaster(text)) return parse(text);
     Address address;
     address.given_ = address.local_ = text;

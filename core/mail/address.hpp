@@ -40,7 +40,8 @@ class Address {
     // and `cause` holds at most one printable character of the text, so it can be said in a reply.
     static Result<Address> parse(std::string_view text);
 
-    // The same, and the bare `postmaster` of RFC 5321 section 4.5.1 (its domain is then empty).
+    // The same, and the bare `postmaster` of RFC 5321 section 4.5.1 (its domain is then empty). An
+    // SRS address (srs.hpp) may be as long as a sender.
     static Result<Address> parse_recipient(std::string_view text);
 
     // The same as parse(), for a reverse-path: a local part up to 512 octets is taken. VERP and SRS
