@@ -1,0 +1,100 @@
+#include "agent/bounce.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+#include "mail/bounceable.hpp"
+
+namespace mailhandler::agent {
+
+namespace {
+
+// Why the sender is not told at all, whatever the budget.
+std::string why_never(const Unsent& unsent, const Result<mail::Address>& sender) {
+    if (unsent.message.kind == store::Queued::Kind::bounce) return "it is a bounce itself";
+    mail::TrustedBlock block;
+    block.has_return_path = true;
+    block.return_path_text = unsent.message.original_sender;
+    if (sender) block.return_path = *sender;
+    return mail::why_never_bounce(unsent.header, block, true);
+}
+
+// As the sender knows this recipient.
+mail::Undelivered undelivered(const store::Owed& owed) {
+    mail::Undelivered failed;
+    failed.asked = owed.recipient;
+    failed.reply = owed.last_reply;
+    if (owed.original.empty()) return failed;
+    if (auto asked = mail::Address::parse_recipient(owed.original)) {
+        failed.target = std::exchange(failed.asked.address, std::move(*asked));
+    } else {
+        // Nothing of it can be shown then.
+        failed.target = std::exchange(failed.asked.address, mail::Address());
+    }
+    return failed;
+}
+
+store::Queued envelope_to(const mail::Address& sender, bool smtputf8, WallTime now) {
+    store::Queued envelope;
+    envelope.kind = store::Queued::Kind::bounce;
+    envelope.sender.smtputf8 = smtputf8;
+    if (smtputf8) envelope.sender.body = mail::BodyType::eight_bit_mime;
+    mail::Notify never;  // RFC 3461 section 6.1
+    never.given = never.never = true;
+    envelope.owed.push_back({{sender, never, {}}, {}, {}, false});
+    envelope.arrived = envelope.next_attempt = now;
+    return envelope;
+}
+
+}  // namespace
+
+std::string BounceBudget::take(const mail::Address& sender, bool authenticated, Instant now) {
+    const std::string key = sender.key();
+    const std::lock_guard lock(mutex_);
+    while (!sent_.empty() && now - sent_.front().when >= std::chrono::hours(1)) sent_.pop_front();
+    const auto counted = [this](auto matches) {
+        return static_cast<unsigned>(std::count_if(sent_.begin(), sent_.end(), matches));
+    };
+    if (sent_.size() >= limits_.in_all)
+        return fmt::format("{} bounces went out within the last hour", sent_.size());
+    if (counted([&](const Sent& one) { return one.to == key; }) >= limits_.to_one)
+        return fmt::format("its sender got {} bounces within the last hour", limits_.to_one);
+    if (!authenticated &&
+        counted([](const Sent& one) { return !one.authenticated; }) >= limits_.to_unproven)
+        return fmt::format("{} bounces to senders who may be forged went out within the last hour",
+                           limits_.to_unproven);
+    sent_.push_back({now, key, authenticated});
+    return {};
+}
+
+std::variant<Report, Untold> Bounces::about(const Unsent& unsent, const std::string& hostname) {
+    const store::Queued& message = unsent.message;
+    const bool failed = unsent.action == mail::DsnAction::failed;
+    mail::Dsn dsn;
+    for (const store::Owed& owed : unsent.recipients)
+        if (mail::is_wanted(owed.recipient.notify, unsent.action))
+            dsn.recipients.push_back(undelivered(owed));
+    if (dsn.recipients.empty()) return Untold{"its sender asked not to be told", false};
+    const auto sender = mail::Address::parse_sender(message.original_sender);
+    // A bounce that reaches nobody, ours or one that came back, is nobody's loss.
+    const bool precious = failed && message.kind != store::Queued::Kind::bounce &&
+                          message.kind != store::Queued::Kind::relay;
+    if (auto why = why_never(unsent, sender); !why.empty()) return Untold{std::move(why), precious};
+    if (auto why = budget_.take(*sender, message.authenticated, clock_.now()); !why.empty())
+        return Untold{std::move(why), precious};
+
+    dsn.action = unsent.action;
+    dsn.hostname = hostname;
+    dsn.id = names_.next();
+    dsn.to = *sender;
+    dsn.envid = message.sender.envid;
+    dsn.header = unsent.header;
+    dsn.arrived = message.arrived;
+    dsn.now = clock_.wall();
+    dsn.until = unsent.until;
+    mail::ComposedDsn composed = mail::compose(dsn);
+    return Report{envelope_to(*sender, composed.smtputf8, dsn.now), std::move(composed.octets)};
+}
+
+}  // namespace mailhandler::agent
