@@ -61,6 +61,10 @@ std::uint64_t bare_lfs(std::string_view block, char last) {
 
 }  // namespace
 
+std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size) {
+    return std::make_shared<FileBody>(std::move(file), size);
+}
+
 Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::string& path,
                                                  std::uint64_t in_memory) {
     auto file = disk.open(path);

@@ -21,6 +21,9 @@ namespace mailhandler::agent {
 Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::string& path,
                                                  std::uint64_t in_memory = 64 * 1024);
 
+// The first `size` octets of an open file, read while they are sent.
+std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size);
+
 // How many octets of `body`, as it is stored, make its header, the empty line and `lines` lines
 // behind it (RFC 1939 section 7, TOP). Reads no further than that, one block at a time.
 Result<std::uint64_t> top_of(wire::Body& body, std::uint64_t lines);

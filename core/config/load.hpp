@@ -58,6 +58,7 @@ struct Outbound {
     TlsPolicy tls = TlsPolicy::verify;
     std::string resolver;
     std::chrono::seconds retry_for{5 * 24 * 3600};
+    bool operator==(const Outbound&) const = default;
 };
 
 struct Server {

@@ -45,6 +45,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       names_(clock, store::node_id(snapshot.server->node), static_cast<unsigned>(getpid())),
       quotas_(disk, clock),
       journal_(disk, layout, store::node_id(snapshot.server->node), clock),
+      spool_(disk, layout, clock, snapshot.server->node),
       recorder_(journal_, clock, log_),
       room_{disk, layout, store_, names_, quotas_, clock, recorder_, log_, snapshot},
       logins_(clock),
@@ -53,6 +54,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       configuration_pool_("configuration", 1),
       means_{loop_, clock, disk_pool_, password_pool_, log_},
       collections_(loop_, room_),
+      queue_(loop_, room_, disk_pool_, spool_),
       looking_(loop_.context()),
       flushing_(loop_.context()),
       draining_(loop_.context()) {}
@@ -74,6 +76,7 @@ Result<> Host::open() {
             store::remove_leftovers(disk_, layout_, clock_.wall(), log_);
         if (removed != 0) log_.info(fmt::format("removed {} files that crashes left", removed));
     });
+    if (auto opened = queue_.open(); !opened) return opened;
     if (auto accounts = collections_.look()) collections_.apply(std::move(*accounts));
     look_later();
     flush_later();
@@ -111,6 +114,7 @@ void Host::run() {
     password_pool_.stop();
     configuration_pool_.stop();
     collections_.stop();
+    queue_.stop();
     watch::Event stopped;
     stopped.what = watch::What::stopped;
     recorder_.record(std::move(stopped));
@@ -176,6 +180,7 @@ void Host::apply(const agent::Snapshot& snapshot) {
     const auto before = room_.snapshot.server;
     room_.snapshot = snapshot;
     collections_.apply();
+    if (before->outbound != snapshot.server->outbound) queue_.apply();
     if (before == snapshot.server) return;
     if (before->state != snapshot.server->state || before->node != snapshot.server->node)
         log_.warning("mailhandler.toml: [paths] takes effect when serve is started again");
@@ -257,6 +262,7 @@ void Host::drain(bool now) {
     if (now) {
         connections_.abort();
         collections_.abort();
+        queue_.abort();
         return;
     }
     drained_ = true;
@@ -266,10 +272,14 @@ void Host::drain(bool now) {
         if (error) return;
         connections_.abort();
         collections_.abort();
+        queue_.abort();
     });
     connections_.drain();
     collections_.drain();
-    connections_.when_empty([this] { collections_.when_idle([this] { loop_.stop(); }); });
+    queue_.drain();
+    connections_.when_empty([this] {
+        collections_.when_idle([this] { queue_.when_idle([this] { loop_.stop(); }); });
+    });
 }
 
 }  // namespace mailhandler::run

@@ -18,8 +18,10 @@
 #include "net/tls.hpp"
 #include "net/watch_files.hpp"
 #include "run/collections.hpp"
+#include "run/queue.hpp"
 #include "store/journal.hpp"
 #include "store/layout.hpp"
+#include "store/spool.hpp"
 
 namespace mailhandler::run {
 
@@ -67,6 +69,7 @@ class Host {
     store::UniqueNames names_;
     store::Quotas quotas_;
     store::Journal journal_;
+    store::Spool spool_;
     agent::Recorder recorder_;
     agent::Mailroom room_;
     agent::Logins logins_;
@@ -75,6 +78,7 @@ class Host {
     net::Pool disk_pool_, password_pool_, configuration_pool_;
     net::Means means_;
     Collections collections_;
+    Queue queue_;
     std::vector<std::unique_ptr<net::Service>> services_;
     std::map<std::string, net::Service*> by_name_;
     std::map<std::string, std::unique_ptr<net::Listener>> listeners_;

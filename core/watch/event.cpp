@@ -9,9 +9,10 @@ namespace mailhandler::watch {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> names = {
+constexpr std::array<std::string_view, 13> names = {
     "accepted", "refused", "deferred", "login",   "login-failed",
     "fetched",  "held",    "bounced",  "started", "stopped",
+    "sent",     "postponed", "failed",
 };
 
 // One text member of Event, by its key in the journal.

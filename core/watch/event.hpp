@@ -22,6 +22,9 @@ enum class What {
     bounced,
     started,
     stopped,
+    sent,        // another host took a message that leaves, for a recipient
+    postponed,   // … did not take it yet: it will be tried again
+    failed,      // … never will: it bounces or is held
 };
 std::string_view name(What what);  // "accepted", …
 

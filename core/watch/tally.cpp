@@ -114,6 +114,9 @@ bool Tally::wanted(const Event& event, const std::string& key) const {
 
 void Tally::add(const Event& event) {
     if (event.what == What::started || event.what == What::stopped) return;
+    // Mail that leaves: whom others wrote to is nobody's history here.
+    if (event.what == What::sent || event.what == What::postponed || event.what == What::failed)
+        return;
     const std::string key = key_of(event.recipient);
     if (!wanted(event, key)) return;
     total_.add(event);

@@ -1,0 +1,384 @@
+#include "run/queue.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fmt/format.h>
+
+#include "agent/undeliverable.hpp"
+#include "config/load.hpp"
+#include "net/dial.hpp"
+#include "net/tls.hpp"
+#include "run/secret.hpp"
+
+namespace mailhandler::run {
+
+namespace {
+
+constexpr std::uint16_t smtp_port = 25;
+constexpr auto dial_limit = std::chrono::seconds(60);
+
+std::string without_brackets(const std::string& host) {
+    if (!host.starts_with('[') || !host.ends_with(']')) return host;
+    const std::string inner = host.substr(1, host.size() - 2);
+    return inner.size() > 5 && inner[4] == ':' ? inner.substr(5) : inner;
+}
+
+smtp::Reply reply_of(const net::NoHost& no) {
+    return {no.temporary ? 451 : 550, no.enhanced, no.why};
+}
+
+// What stands before a host's own words. The host refuses us, not the message: temporary.
+smtp::Reply reply_of(const std::string& host, const smtp::NoService& no) {
+    return {451, "4.4.1",
+            fmt::format("{}: {}: {} {} {}", host, no.doing, no.reply.code, no.reply.enhanced,
+                        no.reply.text)};
+}
+
+}  // namespace
+
+// A host to try.
+struct Queue::Hop {
+    std::string host;
+    std::uint16_t port = smtp_port;
+    bool smarthost = false;
+    bool implicit_tls = false;
+};
+
+struct Queue::Ending {
+    bool served = false;          // messages were taken, or none is left
+    bool handshake = false;       // TLS was begun and failed
+    smtp::Reply reply;            // where not served
+};
+
+// All of one connection to be. It lives in the coroutine's frame, and pools work on it.
+struct Queue::Call {
+    const Hop& hop;
+    std::vector<boost::asio::ip::tcp::endpoint> addresses;
+    smtp::ClientSettings settings;
+    std::unique_ptr<net::TlsClient> tls;
+    agent::Route route;
+};
+
+// What is read from the disk or from a command before a connection.
+struct Queue::Prepare final : net::Work {
+    Prepare(agent::Mailroom& r, const config::Server& s, Call& c, std::string known)
+        : room(r), server(s), call(c), secret(std::move(known)) {}
+
+    void run() override {
+        const config::Outbound& out = server.outbound;
+        if (call.hop.smarthost && !out.login.empty() && secret->empty()) {
+            config::Fetch account;
+            account.password_command = out.password_command;
+            account.password_file = out.password_file;
+            secret = read_secret(room.disk, room.layout, account);
+        }
+        if (!secret || call.settings.tls == smtp::ClientSettings::Tls::none) return;
+        const bool verify = call.hop.smarthost && out.tls == config::TlsPolicy::verify;
+        auto made = net::TlsClient::make(without_brackets(call.hop.host),
+                                         verify ? net::Trust::verify : net::Trust::any, "");
+        if (made)
+            call.tls = std::move(*made);
+        else
+            secret = tl::unexpected(made.error());
+    }
+
+    agent::Mailroom& room;
+    const config::Server& server;
+    Call& call;
+    Result<std::string> secret;
+};
+
+Queue::Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spool& spool)
+    : loop_(loop),
+      room_(room),
+      disk_(disk),
+      spool_(spool),
+      dispatch_{spool, timetable_, room.clock, random_,
+                [&room](watch::Event event) { room.recorder.record(std::move(event)); },
+                [this](const agent::Trouble& trouble) {
+                    return agent::hold_undeliverable(room_.disk, room_.layout, spool_, room_.clock,
+                                                     trouble);
+                },
+                {}, room.log},
+      slow_("outbound", 2),
+      timer_(loop.context()) {}
+
+Queue::~Queue() = default;
+
+Result<> Queue::open() {
+    if (auto made = disk::make_directories(room_.disk, room_.layout.queue_dir()); !made)
+        return made;
+    auto watch = net::WatchFiles::open(
+        loop_, {room_.layout.queue_dir()},
+        [this](const std::vector<std::string>& paths) { notice(paths); });
+    if (!watch) return tl::unexpected(watch.error());
+    watch_ = std::move(*watch);
+    apply();
+    disk_.post([this] {
+        const auto swept = spool_.sweep();
+        if (!swept) room_.log.error(swept.error().text());
+        load_all();
+    });
+    return {};
+}
+
+void Queue::apply() {
+    timetable_.single_lane(!room_.snapshot.server->outbound.smarthost.empty());
+    secret_.clear();
+    kick();
+}
+
+// --- what is there ------------------------------------------------------------------------
+
+void Queue::load_all() {
+    std::vector<Fault> damaged;
+    const auto all = spool_.list(&damaged);
+    for (const Fault& fault : damaged) room_.log.error(fault.text());
+    if (!all) return room_.log.error(all.error().text());
+    for (const auto& due : *all) timetable_.note(due.id, due.next_attempt, due.destination);
+    loop_.post([this] { kick(); });
+}
+
+void Queue::note(const std::string& id) {
+    const auto envelope = spool_.load(id);
+    if (envelope)
+        timetable_.note(id, envelope->next_attempt,
+                        envelope->owed.front().recipient.address.domain());
+    else if (envelope.error().error == ENOENT)
+        timetable_.forget(id);
+    else
+        room_.log.error(envelope.error().text());
+}
+
+void Queue::queued(const std::string& id) {
+    note(id);
+    loop_.post([this] { kick(); });
+}
+
+// "…/queue/<id>,<next>,<destination>.env"; the directory itself: the kernel lost count.
+void Queue::notice(const std::vector<std::string>& paths) {
+    if (draining_) return;
+    std::vector<std::string> ids;
+    bool all = false;
+    for (const std::string& path : paths) {
+        const std::string name = disk::file_name(path);
+        const auto comma = name.find(',');
+        if (path == room_.layout.queue_dir()) all = true;
+        if (!name.ends_with(".env") || comma == name.npos) continue;
+        std::string id = name.substr(0, comma);
+        if (ids.empty() || ids.back() != id) ids.push_back(std::move(id));
+    }
+    if (!all && ids.empty()) return;
+    disk_.post([this, all, ids = std::move(ids)] {
+        if (all) return load_all();
+        for (const std::string& id : ids) note(id);
+        loop_.post([this] { kick(); });
+    });
+}
+
+// --- when ---------------------------------------------------------------------------------
+
+// Everything that is due gets the connections that it may have.
+void Queue::kick() {
+    if (draining_) return;
+    const WallTime now = room_.clock.wall();
+    const auto next = timetable_.advance(now);
+    if (next) {
+        // Not for long at a time: the wall clock may be set meanwhile.
+        const auto pause = std::min<WallTime::duration>(*next - now, std::chrono::minutes(1));
+        timer_.expires_after(pause + std::chrono::milliseconds(1));
+        timer_.async_wait([this](boost::system::error_code error) {
+            if (!error) kick();
+        });
+    }
+    if (connections_ >= in_all) return;
+    const bool smarthost = !room_.snapshot.server->outbound.smarthost.empty();
+    for (const auto& [lane, due] : timetable_.lanes()) {
+        const std::size_t limit = std::min(smarthost ? to_smarthost : per_lane,
+                                           1 + due / messages_per_connection);
+        while (connections_ < in_all && serving_[lane] < limit) {
+            ++serving_[lane];
+            ++connections_;
+            loop_.spawn(serve(lane), room_.log, "queue");
+        }
+    }
+}
+
+net::Task<> Queue::serve(std::string lane) {
+    try {
+        co_await serve_lane(lane);
+    } catch (const std::exception& error) {
+        room_.log.error(fmt::format("queue: a bug of ours: {}", error.what()));
+    }
+    --connections_;
+    if (--serving_[lane] == 0) serving_.erase(lane);
+    kick();
+}
+
+// --- one connection -----------------------------------------------------------------------
+
+net::Task<> Queue::serve_lane(std::string lane) {
+    const std::shared_ptr<const config::Server> server = room_.snapshot.server;
+    std::vector<Hop> hops;
+    std::optional<smtp::Reply> refused = co_await find_hops(lane, *server, hops);
+    std::string host;
+    for (const Hop& hop : hops) {
+        if (draining_) co_return;
+        host = hop.host;
+        const Ending ending = co_await try_hop(lane, hop, *server);
+        if (ending.served) co_return;
+        // As long as one host may yet take it, it is not refused for good.
+        if (!refused || refused->code >= 500) refused = ending.reply;
+    }
+    if (draining_ || !refused) co_return;
+    room_.log.info(fmt::format("queue: {}: {}", lane.empty() ? "smarthost" : lane, refused->text));
+    smtp::Reply reply = std::move(*refused);
+    co_await refuse(lane, host, std::move(reply), server->outbound.retry_for);
+}
+
+net::Task<std::optional<smtp::Reply>> Queue::find_hops(const std::string& lane,
+                                                       const config::Server& server,
+                                                       std::vector<Hop>& hops) {
+    const config::Outbound& out = server.outbound;
+    if (!out.smarthost.empty()) {
+        const auto url = config::parse_url(out.smarthost);
+        if (!url) co_return smtp::Reply{451, "4.3.5", "The smarthost's URL is not understood"};
+        hops.push_back({url->host, url->port, true, url->scheme == "smtps"});
+        co_return std::nullopt;
+    }
+    net::Resolver resolver(loop_, out.resolver, random_);
+    const net::Found<std::vector<std::string>> found =
+        co_await resolver.mail_hosts(lane, server.hostname);
+    if (!found) co_return reply_of(found.error());
+    for (const std::string& host : *found) hops.push_back({host, smtp_port, false, false});
+    co_return std::nullopt;
+}
+
+net::Task<Queue::Ending> Queue::try_hop(const std::string& lane, const Hop& hop,
+                                        const config::Server& server) {
+    using Tls = smtp::ClientSettings::Tls;
+    const config::Outbound& out = server.outbound;
+    Ending ending;
+    net::Resolver resolver(loop_, out.resolver, random_);
+    auto found = co_await resolver.addresses(hop.host, hop.port);
+    if (!found) {
+        ending.reply = reply_of(found.error());
+        co_return ending;
+    }
+    Call call{hop, std::move(*found), {}, nullptr, {lane, hop.smarthost, hop.host, out.retry_for}};
+    call.settings.helo = server.hostname;
+    call.settings.tls = !hop.smarthost || out.tls == config::TlsPolicy::opportunistic
+                            ? Tls::opportunistic
+                        : out.tls == config::TlsPolicy::none ? Tls::none
+                                                             : Tls::required;
+    Prepare prepare(room_, server, call, secret_of_.get() == &server ? secret_ : std::string());
+    co_await net::offload(slow_, prepare);
+    if (!prepare.secret) {
+        ending.reply = {451, "4.7.0", prepare.secret.error().text()};
+        co_return ending;
+    }
+    if (hop.smarthost && !out.login.empty()) {
+        call.settings.login = out.login;
+        call.settings.password = *prepare.secret;
+        secret_of_ = room_.snapshot.server.get() == &server ? room_.snapshot.server : nullptr;
+        secret_ = *prepare.secret;
+    }
+    ending = co_await this->call(call, true);
+    if (ending.handshake && call.settings.tls == Tls::opportunistic && !hop.implicit_tls)
+        ending = co_await this->call(call, false);
+    co_return ending;
+}
+
+net::Task<Queue::Ending> Queue::call(Call& call, bool with_tls) {
+    using Tls = smtp::ClientSettings::Tls;
+    const Hop& hop = call.hop;
+    Ending ending;
+    net::Destination to{hop.host, hop.port, nullptr};
+    if (hop.implicit_tls && with_tls) to.tls = call.tls.get();
+    smtp::ClientSettings settings = call.settings;
+    if (!with_tls) settings.tls = Tls::none;
+    // Where the configuration says that no TLS is needed: on loopback only.
+    settings.secure = to.tls != nullptr || (hop.smarthost && settings.tls == Tls::none &&
+                                            config::is_loopback(hop.host));
+    const Instant deadline = room_.clock.now() + dial_limit;
+    Result<net::Stream> dialled = co_await net::dial(loop_, call.addresses, to, deadline);
+    if (draining_) co_return ending;
+    if (!dialled) {
+        ending.reply = {451, "4.4.1", dialled.error().text()};
+        co_return ending;
+    }
+    net::Stream stream = std::move(*dialled);
+    const std::uint64_t line = next_line_++;
+    lines_[line] = stream.handle();
+    ++working_;
+    {
+        const net::Means means{loop_, room_.clock, disk_, disk_, room_.log, call.tls.get()};
+        agent::Transfer transfer(dispatch_, call.route);
+        smtp::ClientSession session(std::move(settings));
+        const Result<> end = co_await net::drive(stream, session, transfer, means);
+        ending.served = transfer.messages() != 0 || (end && !transfer.no_service());
+        if (!ending.served && !end) ending.reply = {451, "4.3.0", end.error().text()};
+        if (transfer.no_service() && !ending.served) {
+            const smtp::NoService& no = *transfer.no_service();
+            ending.reply = reply_of(hop.host, no);
+            ending.handshake = no.handshake;
+            if (!end) ending.reply.text += ": " + end.error().text();
+            if (no.doing == "AUTH") secret_.clear();
+        }
+    }
+    lines_.erase(line);
+    ended();
+    co_return ending;
+}
+
+namespace {
+
+struct Refuse final : net::Work {
+    Refuse(agent::Dispatch& dispatch, agent::Route route, smtp::Reply r)
+        : transfer(dispatch, std::move(route)), reply(std::move(r)) {}
+    void run() override { transfer.refuse_lane(reply); }
+
+    agent::Transfer transfer;
+    smtp::Reply reply;
+};
+
+}  // namespace
+
+net::Task<> Queue::refuse(std::string lane, std::string host, smtp::Reply reply,
+                          std::chrono::seconds retry_for) {
+    agent::Route route;
+    route.all = !room_.snapshot.server->outbound.smarthost.empty();
+    route.lane = std::move(lane);
+    route.host = std::move(host);
+    route.retry_for = retry_for;
+    ++working_;
+    {
+        Refuse work(dispatch_, std::move(route), std::move(reply));
+        co_await net::offload(disk_, work);
+    }
+    ended();
+}
+
+// --- the end ------------------------------------------------------------------------------
+
+void Queue::drain() {
+    draining_ = true;
+    timer_.cancel();
+    timetable_.stop();
+}
+
+void Queue::abort() {
+    for (const auto& [number, handle] : lines_) handle.abort();
+}
+
+// Who is only being called is not waited for: nothing was begun with them.
+void Queue::when_idle(std::function<void()> function) {
+    if (working_ == 0) return function();
+    when_idle_ = std::move(function);
+}
+
+void Queue::ended() {
+    if (--working_ == 0 && when_idle_) std::exchange(when_idle_, {})();
+}
+
+}  // namespace mailhandler::run

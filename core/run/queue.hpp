@@ -1,0 +1,94 @@
+// The outbound queue of a running server: when what is tried, over which connections, to which hosts.
+//
+// What is due is sorted into lanes, one per destination domain (one for all with a smarthost). A lane
+// has a few connections at most, each sends one message after the other. MX hosts are tried in their
+// order, each with all its addresses; TLS is taken where it is offered, and without where the
+// handshake fails (a passive eavesdropper is all that an MX's certificate can keep out). A smarthost
+// is verified as [outbound] tls says.
+//
+// New messages are noticed by queued(), or within a tenth of a second by inotify: that is how
+// `queue retry` and messages that other processes put there come in.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/delivery.hpp"
+#include "agent/transfer.hpp"
+#include "net/drive.hpp"
+#include "net/resolve.hpp"
+#include "net/watch_files.hpp"
+
+namespace mailhandler::run {
+
+// Network thread only, except queued().
+class Queue {
+  public:
+    static constexpr std::size_t per_lane = 4, to_smarthost = 8, in_all = 20;
+    // A lane is given one connection more for each so many messages that are due.
+    static constexpr std::size_t messages_per_connection = 5;
+
+    // All outlive it; `disk` does what blocks. Destroyed before `loop`.
+    Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spool& spool);
+    ~Queue();
+
+    // Begins: reads what is in the queue, off the network thread, and watches it.
+    Result<> open();
+    // The room's snapshot has changed.
+    void apply();
+    // A message is there, or its time has changed. Any thread.
+    void queued(const std::string& id);
+
+    // Takes no message any more; transactions under way are finished.
+    void drain();
+    void abort();  // … their lines break
+    // Called once when nothing is under way. After drain().
+    void when_idle(std::function<void()> function);
+    // Ends the thread of its own; once the Loop has ended.
+    void stop() { slow_.stop(); }
+
+  private:
+    struct Hop;
+    struct Ending;
+    struct Call;
+    struct Prepare;
+
+    void load_all();
+    void note(const std::string& id);
+    void notice(const std::vector<std::string>& paths);
+    void kick();
+    net::Task<> serve(std::string lane);
+    net::Task<> serve_lane(std::string lane);
+    net::Task<std::optional<smtp::Reply>> find_hops(const std::string& lane, const config::Server& server,
+                                                    std::vector<Hop>& hops);
+    net::Task<Ending> try_hop(const std::string& lane, const Hop& hop, const config::Server& server);
+    net::Task<Ending> call(Call& call, bool with_tls);
+    net::Task<> refuse(std::string lane, std::string host, smtp::Reply reply,
+                       std::chrono::seconds retry_for);
+    void ended();
+
+    net::Loop& loop_;
+    agent::Mailroom& room_;
+    net::Pool& disk_;
+    store::Spool& spool_;
+    SystemRandom random_;
+    agent::Timetable timetable_;
+    agent::Dispatch dispatch_;
+    net::Pool slow_;  // commands that print passwords, certificates of the system
+    std::unique_ptr<net::WatchFiles> watch_;
+    boost::asio::steady_timer timer_;
+    std::map<std::string, std::size_t> serving_;  // lane → connections, also to be
+    std::size_t connections_ = 0;
+    std::map<std::uint64_t, net::Handle> lines_;  // sessions under way
+    std::uint64_t next_line_ = 0;
+    std::size_t working_ = 0;  // sessions, and outcomes being written down
+    bool draining_ = false;
+    std::shared_ptr<const config::Server> secret_of_;
+    std::string secret_;
+    std::function<void()> when_idle_;
+};
+
+}  // namespace mailhandler::run

@@ -1,0 +1,258 @@
+"""The outbound queue of a running server: to a smarthost that misbehaves, to MX hosts found in the DNS,
+and while it is killed. Nothing is lost; what comes twice was under way when somebody died.
+
+MAILHANDLER_KILLS: how many SIGKILLs (20). The MX hosts need port 25 on addresses of loopback: root.
+"""
+
+import json
+import os
+import pathlib
+import random
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+import host  # noqa: E402
+from dns_server import DnsServer  # noqa: E402
+from smtp_sink import SmtpSink  # noqa: E402
+
+KILLS = int(os.environ.get("MAILHANDLER_KILLS", "20"))
+AT_ONCE = 8  # connections to a smarthost
+
+
+class Queue(host.Host):
+    """A server whose queue is written by the test, in the files' own format."""
+
+    count = 0
+
+    def __init__(self, outbound, **more):
+        super().__init__(domains={}, listen=(), more="\n[outbound]\n" + outbound, start=False, **more)
+        self.queue = self.path / "queue"
+        self.queue.mkdir()
+
+    def put(self, token, *recipients, arrived=None):
+        Queue.count += 1
+        key = f"{Queue.count:011d}.test"
+        content = f"Subject: {token}\r\n\r\nA line.\r\n.. dots\r\n".encode()
+        (self.queue / f"{key}.msg").write_bytes(content)
+        envelope = {"id": key, "kind": "forward", "sender": {"address": "sender@example.com"},
+                    "original_sender": "sender@example.com", "authenticated": False,
+                    "owed": [{"address": r} for r in recipients], "size": len(content),
+                    "arrived": int((arrived or time.time()) * 1000), "attempts": 0}
+        fresh = self.queue / f"{key}.new"
+        fresh.write_text(json.dumps(envelope) + "\n")
+        fresh.rename(self.queue / f"{key},{int(time.time()) - 1},{recipients[0].rpartition('@')[2]}.env")
+        return key
+
+    def waiting(self):
+        return sorted(self.queue.glob("*.env"))
+
+    def retry_all(self):
+        """What `queue retry --all` does: a rename. Those under way may change their names meanwhile."""
+        for path in self.waiting():
+            key, when, destination = path.name.split(",", 2)
+            if int(when) > time.time():
+                try:
+                    path.rename(path.with_name(f"{key},{int(time.time()) - 1},{destination}"))
+                except FileNotFoundError:
+                    pass
+
+    def empty(self, seconds=60):
+        def gone():
+            self.retry_all()
+            return not self.waiting()
+        return host.until(gone, seconds, 0.3)
+
+    def held(self):
+        return [json.loads(path.read_bytes().partition(b"\n")[0]) for path in (self.path / "held").glob("*Q*")]
+
+    def reply(self, key):
+        """What the last attempt of the first recipient met."""
+        for path in self.queue.glob(f"{key},*.env"):
+            try:
+                return json.loads(path.read_text())["owed"][0].get("last_reply", "")
+            except FileNotFoundError:
+                pass
+        return ""
+
+
+def smarthost(sink):
+    return f'smarthost = "smtp://127.0.0.1:{sink.port}"\ntls = "none"\n'
+
+
+def certificate(place):
+    pair = [f"{place}/cert.pem", f"{place}/key.pem"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    "/CN=sink.test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1", "-out", pair[0], "-keyout",
+                    pair[1]], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pair)
+    return context, pair[0]
+
+
+class Smarthost(unittest.TestCase):
+    def test_each_recipient_gets_each_message_once_or_it_is_held(self):
+        with SmtpSink() as sink, Queue(smarthost(sink)) as server:
+            wanted = {}
+            for n in range(12):
+                names = [f"{kind}-{n}@d{n % 3}.test" for kind in ("ok", "later", "never")]
+                if n % 4 == 0:
+                    names.append(f"cut-{n}@e.test")
+                server.put(f"t{n}", *names)
+                wanted.update({(name, f"t{n}"): 1 for name in names if not name.startswith("never-")})
+            server.start()
+            self.assertTrue(server.empty(), "".join(server.log))
+            self.assertEqual(dict(sink.taken), wanted)
+            self.assertEqual(sorted(note["to"] for note in server.held()),
+                             sorted(f"never-{n}@d{n % 3}.test" for n in range(12)))
+            self.assertEqual({note["reason"] for note in server.held()}, {"undeliverable"})
+            self.assertEqual(list(server.queue.glob("*.msg")), [])
+            self.assertEqual(server.stop(), 0)
+            lines = "".join(p.read_text() for p in (server.path / "journal").rglob("*.jsonl"))
+            events = [json.loads(line)["what"] for line in lines.splitlines()]
+            self.assertEqual(events.count("sent"), len(wanted))
+            self.assertEqual(events.count("failed"), 12)
+            self.assertGreaterEqual(events.count("postponed"), 12)
+
+    def test_messages_share_connections_and_never_open_too_many(self):
+        with SmtpSink() as sink, Queue(smarthost(sink)) as server:
+            for n in range(100):
+                server.put(f"t{n}", f"ok-{n}@d.test")
+            server.start()
+            self.assertTrue(server.empty(), "".join(server.log))
+            self.assertEqual(sum(sink.taken.values()), 100)
+            self.assertLessEqual(sink.most_open, AT_ONCE)
+            self.assertLess(sink.connections, 50)
+
+    def test_a_message_that_comes_while_it_runs_leaves_within_a_second(self):
+        with SmtpSink() as sink, Queue(smarthost(sink)) as server:
+            server.start()
+            server.put("now", "ok@d.test")
+            self.assertTrue(host.until(lambda: sink.taken, 5))
+
+    def test_sigterm_lets_a_transaction_end(self):
+        with SmtpSink() as sink, Queue(smarthost(sink)) as server:
+            for n in range(30):
+                server.put(f"t{n}", f"slow-{n}@d.test")
+            server.start()
+            self.assertTrue(host.until(lambda: sink.taken, 10))
+            self.assertEqual(server.stop(20), 0)
+            taken = {name for name, _ in sink.taken}
+            self.assertGreater(len(server.waiting()), 0)
+            self.assertEqual(len(taken) + len(server.waiting()), 30)
+            server.start()
+            self.assertTrue(server.empty())
+            self.assertEqual(sorted(sink.taken.values()), [1] * 30)
+
+    def test_a_smarthost_is_verified_and_logged_in_to(self):
+        with tempfile.TemporaryDirectory() as place:
+            context, trusted = certificate(place)
+            login = 'login = "me"\npassword_command = "echo secret"\n'
+            with SmtpSink(tls=context, login=("me", "secret")) as sink:
+                url = f'smarthost = "smtp://127.0.0.1:{sink.port}"\n' + login
+                with Queue(url) as server:  # a certificate that nobody vouches for
+                    key = server.put("no", "ok@d.test")
+                    server.start()
+                    self.assertTrue(host.until(lambda: server.reply(key), 20))
+                    self.assertIn("STARTTLS", server.reply(key))
+                    self.assertEqual((sum(sink.taken.values()), sink.logins), (0, 0))
+                with Queue(url, prefix=["env", f"SSL_CERT_FILE={trusted}"]) as server:
+                    server.put("yes", "ok@d.test")
+                    server.start()
+                    self.assertTrue(server.empty(), "".join(server.log))
+                    self.assertEqual(dict(sink.taken), {("ok@d.test", "yes"): 1})
+                    self.assertEqual(sink.logins, 1)
+
+    def test_nothing_is_lost_and_little_doubled_by_sigkill(self):
+        rng = random.Random(25)
+        with SmtpSink() as sink, Queue(smarthost(sink)) as server:
+            wanted, n = set(), 0
+            for _ in range(KILLS):
+                for _ in range(8):
+                    kind = rng.choice(["ok", "ok", "slow", "later", "cut"])
+                    names = [f"{kind}-{n}@d.test", f"ok-{n}@e.test"]
+                    server.put(f"t{n}", *names)
+                    wanted.update((name, f"t{n}") for name in names)
+                    n += 1
+                server.start()
+                time.sleep(rng.uniform(0, 0.4))
+                server.retry_all()
+                time.sleep(rng.uniform(0, 0.2))
+                server.kill()
+            server.start()
+            self.assertTrue(server.empty(120), "".join(server.log))
+            self.assertEqual(set(sink.taken), wanted)
+            twice = sum(sink.taken.values()) - len(wanted)
+            print(f"{KILLS} kills, {n} messages: {twice} recipients twice", file=sys.stderr)
+            # Each kill finds at most AT_ONCE transactions under way, of two recipients each.
+            self.assertLessEqual(twice, 2 * AT_ONCE * KILLS)
+
+
+def may_listen():
+    try:
+        SmtpSink("127.25.0.1", 25).listener.close()
+        return True
+    except OSError:
+        return False
+
+
+@unittest.skipUnless(may_listen(), "SKIPPED: nobody may listen on port 25 here, MX hosts are not tried")
+class MxHosts(unittest.TestCase):
+    def setUp(self):
+        # Others may run this at the same time.
+        self.net = f"127.25.{os.getpid() % 200 + 1}"
+
+    def test_the_next_host_is_tried_and_tls_is_taken_where_it_works(self):
+        with tempfile.TemporaryDirectory() as place:
+            context, _ = certificate(place)
+            sinks = {"second": SmtpSink(f"{self.net}.2", 25, greeting="554 5.3.2 not today"),
+                     "third": SmtpSink(f"{self.net}.3", 25, tls=context),
+                     "broken": SmtpSink(f"{self.net}.4", 25, tls=context, handshake=False),
+                     "plain": SmtpSink(f"{self.net}.5", 25)}
+            zone = {"d.test": [("MX", 10, "first.test"), ("MX", 20, "second.test"), ("MX", 30, "third.test")],
+                    "first.test": [("A", f"{self.net}.1")],  # nobody listens
+                    "second.test": [("A", f"{self.net}.2")],
+                    "third.test": [("A", f"{self.net}.1"), ("A", f"{self.net}.3")],
+                    "broken.test": [("A", f"{self.net}.4")],
+                    "plain.test": [("MX", 10, "host.plain.test")], "host.plain.test": [("A", f"{self.net}.5")]}
+            with DnsServer(zone) as dns, Queue(f'resolver = "{dns.address}"\n') as server:
+                server.put("many", "ok@d.test", "ok@broken.test", "ok@plain.test", f"ok@[{self.net}.5]")
+                server.start()
+                self.assertTrue(server.empty(), "".join(server.log))
+                self.assertEqual(dict(sinks["third"].taken), {("ok@d.test", "many"): 1})
+                self.assertEqual(sinks["third"].secured, 1)
+                self.assertEqual(dict(sinks["broken"].taken), {("ok@broken.test", "many"): 1})
+                self.assertEqual(sorted(sinks["plain"].taken),
+                                 [(f"ok@[{self.net}.5]", "many"), ("ok@plain.test", "many")])
+            for sink in sinks.values():
+                sink.listener.close()
+
+    def test_what_the_dns_denies_is_given_up_and_what_it_cannot_say_waits(self):
+        zone = {"null.test": [("MX", 0, "")], "broken.test": "SERVFAIL", "silent.test": None,
+                "loop.test": [("MX", 10, "mail.example.com")], "bare.test": []}
+        with DnsServer(zone) as dns, Queue(f'resolver = "{dns.address}"\n') as server:
+            for name in ("missing", "null", "loop", "bare"):
+                server.put(name, f"a@{name}.test")
+            later = [server.put(name, f"a@{name}.test") for name in ("broken", "silent")]
+            old = server.put("old", "a@broken.test", arrived=time.time() - 6 * 86400)
+            server.start()
+            self.assertTrue(host.until(lambda: len(server.held()) == 5 and all(map(server.reply, later)), 40),
+                            "".join(server.log))
+            texts = {note["to"].split(".")[0][2:]: note["text"] for note in server.held()}
+            self.assertIn("5.1.2", texts["missing"])
+            self.assertIn("5.1.10", texts["null"])
+            self.assertIn("5.4.6", texts["loop"])
+            self.assertIn("5.4.4", texts["bare"])
+            self.assertIn("4.4.3", texts["broken"])  # the one whose time was over
+            self.assertEqual(list(server.queue.glob(old + "*")), [])
+            for key in later:
+                self.assertIn("4.4.3", server.reply(key))
+
+
+if __name__ == "__main__":
+    unittest.main()
