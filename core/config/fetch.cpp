@@ -11,9 +11,6 @@
 namespace mailhandler::config {
 namespace {
 
-const std::vector<std::string> usual_headers = {"X-Rcpt-To",     "X-POP3-Rcpt", "X-Original-To",
-                                                "X-Envelope-To", "Envelope-To", "Delivered-To"};
-
 // field-name = 1*ftext: RFC 5322 section 3.6.8
 bool is_field_name(std::string_view name) {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -104,7 +101,6 @@ class FetchReader {
     }
 
     void read_headers(Section& top) {
-        fetch_.headers = usual_headers;
         const auto items = top.list("headers", "[\"X-Rcpt-To\", \"Delivered-To\"]");
         if (!items) return;
         fetch_.headers.clear();

@@ -100,7 +100,8 @@ struct Fetch {
     std::optional<std::chrono::seconds> every;  // absent: only when `fetch` is run
     bool idle = false;                          // every = "idle"
     std::string domain;                         // canonical
-    std::vector<std::string> headers;
+    std::vector<std::string> headers = {"X-Rcpt-To",     "X-POP3-Rcpt", "X-Original-To",
+                                        "X-Envelope-To", "Envelope-To", "Delivered-To"};
     std::vector<std::string> trust;
     std::string prefix;
     std::optional<std::chrono::seconds> keep = std::chrono::seconds(0);  // absent: forever

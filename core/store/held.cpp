@@ -132,39 +132,47 @@ struct Held::File {
     std::uint64_t size = 0;
 };
 
-Result<std::vector<Held::File>> Held::files() {
+Held::Held(disk::Disk& disk, const Layout& layout) : disk_(disk), layout_(layout) {}
+Held::~Held() = default;
+
+Result<> Held::look() {
+    files_.clear();
     const auto entries = disk_.list(layout_.held_dir());
-    if (!entries && entries.error().error == ENOENT) return std::vector<File>();
+    if (!entries && entries.error().error == ENOENT) return {};
     if (!entries) return tl::unexpected(entries.error());
-    std::vector<File> files;
-    files.reserve(entries->size());
+    files_.reserve(entries->size());
     for (const disk::Entry& entry : *entries) {
         if (entry.kind != disk::Kind::file) continue;
         auto name = parse_message_name(entry.name);
         if (!name || !name->size || !is_held_id(name->base)) continue;  // the lock, another's file
-        files.push_back({std::move(name->base), entry.name, *name->size});
+        files_.push_back({std::move(name->base), entry.name, *name->size});
     }
-    std::sort(files.begin(), files.end(),
+    std::sort(files_.begin(), files_.end(),
               [](const File& a, const File& b) { return a.id < b.id; });
-    return files;
+    return {};
 }
 
+std::string Held::path(const File& file) const { return layout_.held_dir() + '/' + file.name; }
+
+// Among the names that are known; where it is not there any more, among those that are.
 Result<std::string> Held::find(const std::string& id) {
-    auto all = files();
-    if (!all) return tl::unexpected(all.error());
-    const auto at = std::lower_bound(all->begin(), all->end(), id,
-                                     [](const File& file, const std::string& than) {
-                                         return file.id < than;
-                                     });
-    if (at == all->end() || at->id != id) return not_held(id);
-    return layout_.held_dir() + '/' + at->name;
+    for (const bool again : {false, true}) {
+        if (again)
+            if (auto looked = look(); !looked) return tl::unexpected(looked.error());
+        const auto at = std::lower_bound(
+            files_.begin(), files_.end(), id,
+            [](const File& file, const std::string& than) { return file.id < than; });
+        if (at != files_.end() && at->id == id && (again || disk::exists(disk_, path(*at))))
+            return path(*at);
+    }
+    return not_held(id);
 }
 
 HeldNote Held::read(const File& file, bool& gone) {
     HeldNote note{file.id, time_of(file.id)};
     note.reason = "unreadable";
     note.size = file.size;
-    auto opened = disk_.open(layout_.held_dir() + '/' + file.name);
+    auto opened = disk_.open(path(file));
     gone = !opened && opened.error().error == ENOENT;
     const auto line = opened ? first_line(**opened) : tl::unexpected(opened.error());
     if (!line) {
@@ -179,9 +187,10 @@ HeldNote Held::read(const File& file, bool& gone) {
 }
 
 Result<> Held::each(const std::function<bool(const HeldNote&)>& take) {
-    const auto all = files();
-    if (!all) return tl::unexpected(all.error());
-    for (const File& file : *all) {
+    if (auto looked = look(); !looked) return tl::unexpected(looked.error());
+    const std::vector<File> files = std::move(files_);  // `take` may ask for more
+    files_.clear();
+    for (const File& file : files) {
         bool gone = false;
         const HeldNote note = read(file, gone);
         if (!gone && !take(note)) break;
@@ -190,10 +199,10 @@ Result<> Held::each(const std::function<bool(const HeldNote&)>& take) {
 }
 
 Result<std::vector<std::string>> Held::ids() {
-    auto all = files();
-    if (!all) return tl::unexpected(all.error());
+    if (auto looked = look(); !looked) return tl::unexpected(looked.error());
     std::vector<std::string> found;
-    for (File& file : *all) found.push_back(std::move(file.id));
+    found.reserve(files_.size());
+    for (const File& file : files_) found.push_back(file.id);
     return found;
 }
 
@@ -213,12 +222,30 @@ Result<Held::Open> Held::open(const std::string& id) {
 }
 
 Result<Usage> Held::usage() {
-    const auto all = files();
-    if (!all) return tl::unexpected(all.error());
+    if (auto looked = look(); !looked) return tl::unexpected(looked.error());
     Usage usage;
-    for (const File& file : *all) usage.octets += file.size;
-    usage.messages = all->size();
+    for (const File& file : files_) usage.octets += file.size;
+    usage.messages = files_.size();
     return usage;
+}
+
+Result<> Held::add(const Copy& copy) {
+    if (auto made = disk::make_directories(disk_, copy.stage_dir); !made) return made;
+    if (auto made = disk::make_directories(disk_, copy.directory); !made) return made;
+    const std::string hidden = copy.stage_dir + '/' + copy.name;
+    auto file = disk_.create(hidden);
+    if (!file) return tl::unexpected(file.error());
+    const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
+    Result<> done = (*file)->write(parts);
+    if (done && copy.spilled) {
+        const auto size = copy.spilled->size();
+        done = size ? (*file)->append_from(*copy.spilled, 0, *size) : tl::unexpected(size.error());
+    }
+    if (done) done = (*file)->sync();
+    if (done) done = disk_.rename(hidden, copy.directory + '/' + copy.name);
+    if (done) return disk_.sync_directory(copy.directory);
+    (void)disk_.remove(hidden);
+    return done;
 }
 
 Result<> Held::remove(const std::string& id) {
@@ -230,15 +257,14 @@ Result<> Held::remove(const std::string& id) {
 }
 
 Result<std::vector<std::string>> Held::expire(WallTime before) {
-    auto all = files();
-    if (!all) return tl::unexpected(all.error());
+    if (auto looked = look(); !looked) return tl::unexpected(looked.error());
     std::vector<std::string> removed;
-    for (File& file : *all) {
+    for (const File& file : files_) {
         if (time_of(file.id) >= before) break;  // oldest first
-        auto done = disk_.remove(layout_.held_dir() + '/' + file.name);
+        auto done = disk_.remove(path(file));
         if (!done && done.error().error == ENOENT) continue;
         if (!done) return tl::unexpected(done.error());
-        removed.push_back(std::move(file.id));
+        removed.push_back(file.id);
     }
     if (removed.empty()) return removed;
     if (auto synced = disk_.sync_directory(layout_.held_dir()); !synced)

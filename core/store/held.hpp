@@ -6,7 +6,7 @@
 //
 // Names carry their size, so usage and list need no look into the files; an id that somebody typed is
 // compared with the names that are there and never becomes a path. Everything blocks, for a disk-pool
-// thread; all calls are safe from several threads and processes.
+// thread. Several processes may use one held area; a Held belongs to one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -60,7 +60,8 @@ bool is_held_id(std::string_view text);
 
 class Held {
   public:
-    Held(disk::Disk& disk, const Layout& layout) : disk_(disk), layout_(layout) {}
+    Held(disk::Disk& disk, const Layout& layout);
+    ~Held();
 
     // A held message, opened. `file` holds the message from `begin` on.
     struct Open {
@@ -82,6 +83,8 @@ class Held {
     // Octets and number of all there is, by names alone: what `[held] size` is compared with.
     Result<Usage> usage();
 
+    // Writes a copy made by copy_to_held() without a ledger: durable, and visible only whole.
+    Result<> add(const Copy& copy);
     // Gone for good, and durably. ENOENT, permanent, where it is not there.
     Result<> remove(const std::string& id);
     // Removes what was held before `before`; returns the ids.
@@ -92,12 +95,14 @@ class Held {
 
   private:
     struct File;
-    Result<std::vector<File>> files();
+    Result<> look();
     Result<std::string> find(const std::string& id);
     HeldNote read(const File& file, bool& gone);
+    std::string path(const File& file) const;
 
     disk::Disk& disk_;
     const Layout layout_;
+    std::vector<File> files_;  // as of the last look(), by id
 };
 
 }  // namespace mailhandler::store

@@ -1,0 +1,160 @@
+#include "agent/release.hpp"
+
+#include <algorithm>
+
+#include "agent/header_survey.hpp"
+#include "mail/stamp.hpp"
+
+namespace mailhandler::agent {
+
+namespace {
+
+// The message of an opened held file: its beginning in memory, what is beyond it in `spilled`.
+struct Read {
+    std::string head;
+    std::unique_ptr<disk::File> spilled;
+    Arrived arrived() const { return {head, {}, spilled.get()}; }
+};
+
+Result<Read> read(disk::Disk& disk, const store::Layout& layout, store::Held::Open& open) {
+    Read read;
+    read.head.resize(std::min<std::uint64_t>(open.size, mail::longest_header));
+    std::size_t done = 0;
+    while (done < read.head.size()) {
+        const auto got = open.file->read_at(open.begin + done, read.head.data() + done,
+                                            read.head.size() - done);
+        if (!got) return tl::unexpected(got.error());
+        if (*got == 0) return fail(open.path, "is shorter than it was");
+        done += *got;
+    }
+    if (done == open.size) return read;
+    if (auto made = disk::make_directories(disk, layout.spill_dir()); !made)
+        return tl::unexpected(made.error());
+    auto scratch = disk.scratch(layout.spill_dir());
+    if (!scratch) return tl::unexpected(scratch.error());
+    auto copied = (*scratch)->append_from(*open.file, open.begin + done, open.size - done);
+    if (!copied) return tl::unexpected(copied.error());
+    read.spilled = std::move(*scratch);
+    return read;
+}
+
+template <class T>
+bool any_end(const std::vector<Fate>& fates) {
+    for (const Fate& fate : fates)
+        for (const End& end : fate.ends)
+            if (std::holds_alternative<T>(end)) return true;
+    return false;
+}
+
+// Why none of it can be placed.
+std::string words(const std::vector<Fate>& fates) {
+    if (fates.empty()) return "its envelope header names nobody new";
+    std::string text;
+    for (const Fate& fate : fates) {
+        if (!text.empty()) text += "; ";
+        if (fate.recipient) text += fate.recipient->given() + ": ";
+        const auto* aside = fate.ends.empty() ? nullptr : std::get_if<SetAside>(&fate.ends.front());
+        text += aside ? aside->text : fate_text(fate);
+    }
+    return text;
+}
+
+}  // namespace
+
+Release::Release(World world)
+    : world_(std::move(world)), store_(world_.disk), quotas_(world_.disk, world_.clock) {}
+
+Result<bool> Release::takes(const route::ToMailbox& to, std::uint64_t octets) {
+    if (to.quota == 0) return true;
+    const std::string maildir = world_.layout.maildir(to.mailbox);
+    if (quotas_.due(maildir)) {
+        if (auto looked = quotas_.refresh(maildir); !looked) return tl::unexpected(looked.error());
+    }
+    return quotas_.fits_now(maildir, to.quota, octets).value_or(true);
+}
+
+config::Fetch Release::settings(const store::HeldNote& note) const {
+    if (auto found = world_.fetch(note.fetch)) return std::move(*found);
+    config::Fetch usual;
+    usual.name = note.fetch;
+    usual.unknown = config::Fetch::Unknown::hold;
+    if (const auto address = mail::Address::parse(note.recipient)) usual.domain = address->domain();
+    if (!world_.directory.find(usual.domain))
+        if (const auto home = world_.directory.home()) usual.domain = home->name;
+    return usual;
+}
+
+Result<Sorted> Release::sort(const Sorter& sorter, const config::Fetch& fetch,
+                             const Arrived& message, const store::HeldNote& note,
+                             const std::optional<mail::Address>& to) const {
+    if (to) return sorter.sort_for(message, *to, note.header, to->given());
+    const auto recipient = mail::Address::parse(note.recipient);
+    const auto target = mail::Address::parse(note.to);
+    if (recipient && !target)
+        return sorter.sort_for(message, *recipient, note.header, note.recipient);
+    Judged judged = judge(fetch, world_.directory, world_.today, message.head);
+    if (recipient) {  // one end of an alias: the others were served
+        Fate fate =
+            judge_recipient(fetch, world_.directory, world_.today, *target, judged.never_bounce);
+        fate.recipient = *recipient;
+        fate.header = note.header;
+        judged.fates.assign(1, std::move(fate));
+        return sorter.stage(message, std::move(judged));
+    }
+    std::erase_if(judged.fates, [&note](const Fate& fate) {
+        return fate.recipient && std::find(note.others.begin(), note.others.end(),
+                                           fate.recipient->key()) != note.others.end();
+    });
+    return sorter.stage(message, std::move(judged));
+}
+
+Result<> Release::deliver(store::Held& held, const std::vector<store::Copy>& copies) {
+    std::vector<store::Delivery> deliveries;
+    for (const store::Copy& copy : copies) {
+        if (copy.directory == world_.layout.held_dir()) {
+            if (auto added = held.add(copy); !added) return added;
+            continue;
+        }
+        const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
+        auto delivery = store::Delivery::write(
+            world_.disk, disk::parent_path(copy.directory), copy.name.substr(0, copy.name.find(',')),
+            parts, copy.spilled, {});
+        if (!delivery) return tl::unexpected(delivery.error());
+        deliveries.push_back(std::move(*delivery));
+    }
+    std::vector<std::pair<std::string, std::uint64_t>> sizes;
+    for (const store::Delivery& each : deliveries) sizes.emplace_back(each.maildir(), each.size());
+    if (auto done = store_.commit(std::move(deliveries)); !done) return done;
+    for (const auto& [maildir, size] : sizes) quotas_.delivered(maildir, size);
+    return {};
+}
+
+Result<Released> Release::release(store::Held& held, const std::string& id,
+                                  const std::optional<mail::Address>& to) {
+    auto open = held.open(id);
+    if (!open) return tl::unexpected(open.error());
+    const auto message = read(world_.disk, world_.layout, *open);
+    if (!message) return tl::unexpected(message.error());
+    const config::Fetch fetch = settings(open->note);
+    const Sorter sorter({fetch, world_.directory, world_.today, world_.layout, world_.clock,
+                         world_.names,
+                         [this](const route::ToMailbox& box, std::uint64_t octets) {
+                             return takes(box, octets);
+                         },
+                         {}});
+    auto sorted = sort(sorter, fetch, message->arrived(), open->note, to);
+    if (!sorted) return tl::unexpected(sorted.error());
+    Released released{false, std::move(sorted->judged.fates), std::move(sorted->stays), false};
+    if (!released.why.empty()) return released;
+    if (!any_end<Placed>(released.fates)) {
+        released.why = words(released.fates);
+        return released;
+    }
+    if (auto done = deliver(held, sorted->copies); !done) return tl::unexpected(done.error());
+    if (auto done = held.remove(id); !done) return tl::unexpected(done.error());
+    released.done = true;
+    released.held_again = any_end<SetAside>(released.fates);
+    return released;
+}
+
+}  // namespace mailhandler::agent
