@@ -54,6 +54,12 @@ std::string field_value(std::string_view head, std::string_view name) {
     return field ? field->value() : std::string();
 }
 
+// True for a message that is all body, or whose first line would fold into the line above it.
+bool joins_lines_above(std::string_view head) {
+    if (head.empty() || head.front() == '\n' || head.starts_with("\r\n")) return false;
+    return head.front() == ' ' || head.front() == '\t' || !mail::HeaderScan(head).next();
+}
+
 // Makes the copies of one message.
 class Composer {
   public:
@@ -78,8 +84,7 @@ class Composer {
         std::map<route::MailboxName, std::pair<const route::ToMailbox*, std::uint64_t>> needs;
         for (const PersonsCopy& one : persons_copies(sorted_.judged)) {
             std::vector<std::string> parts{one.lines()};
-            // A message that is all body must not become part of our lines.
-            if (!mail::begins_with_header(message_.head)) parts.front() += "\r\n";
+            if (joins_lines_above(message_.head)) parts.front() += "\r\n";
             std::uint64_t octets = parts.front().size() + size_ - message_.head.size();
             for (const std::string_view piece : pieces_) {
                 parts.emplace_back(piece);
@@ -168,8 +173,7 @@ bool is_whole(const Arrived& message) {
     mail::HeaderScan scan(message.head);
     while (scan.next()) {
     }
-    return scan.complete() || (message.rest.empty() && !message.spilled) ||
-           !mail::begins_with_header(message.head);
+    return scan.complete() || (message.rest.empty() && !message.spilled);
 }
 
 }  // namespace

@@ -214,7 +214,7 @@ TEST_CASE("the postmaster is told once a day what came to be held") {
     CHECK(mail[0].starts_with(mail::stamp("", "postmaster@example.com", "boss@example.com")));
     CHECK_THAT(mail[0], Catch::Contains("Subject: 2 messages are held\r\n"));
     CHECK_THAT(mail[0], Catch::Contains("Auto-Submitted: auto-generated\r\n"));
-    CHECK_THAT(mail[0], Catch::Contains("  > mailhandler add-mailbox '"x\\ y"@example.com'\r\n"));
+    CHECK_THAT(mail[0], Catch::Contains("  > mailhandler add-mailbox '\"x\\ y\"@example.com'\r\n"));
     desk.clock.set(desk.clock.wall() + std::chrono::hours(25));
     CHECK_FALSE(deliver_due_summary(world).value());  // nothing new
     desk.collect("X-Rcpt-To: yyy@example.com\r\n" + body);

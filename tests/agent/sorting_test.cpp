@@ -347,6 +347,12 @@ TEST_CASE("the postmaster's copy names the address it was sent to") {
     CHECK(found["/mail/example.com/boss/new"].at(0) ==
           mail::envelope_lines("boss@example.com", "boss@example.com") +
               "\r\nall body, no header\r\nat all\r\n");
+    Office third;  // it would fold into our Delivered-To
+    third.settings = office.settings;
+    found = third.collect("\tbob@example.com\r\nSubject: hello\r\n\r\nbody\r\n");
+    CHECK(found["/mail/example.com/boss/new"].at(0) ==
+          mail::envelope_lines("boss@example.com", "boss@example.com") +
+              "\r\n\tbob@example.com\r\nSubject: hello\r\n\r\nbody\r\n");
 }
 
 TEST_CASE("a header without an end is poison, and set aside") {
