@@ -24,6 +24,7 @@ Command show();
 Command explain();
 Command add_fetch();
 Command fetch();
+Command held();
 Command queue();
 Command help();
 Command serve();
@@ -63,6 +64,7 @@ const std::vector<Command>& commands() {
         explain(),
         add_fetch(),
         fetch(),
+        held(),
         stats(),
         serve(),
         queue(),

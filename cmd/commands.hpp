@@ -28,6 +28,7 @@ enum class Completes {
     target,             // of an alias: a local part, an address, @default
     fetch,              // a name of ROOT/fetch
     queue_id,           // a message on its way out
+    held_id,            // of a held copy
     file,
     directory,
     command,

@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "config/load.hpp"
 #include "mail/address.hpp"
+#include "store/held.hpp"
 #include "store/layout.hpp"
 #include "store/spool.hpp"
 
@@ -149,6 +150,19 @@ Candidates then_candidates(Context& context, const std::string& current) {
     return found;
 }
 
+// Held copies, each with whom it was for and why.
+Candidates held_candidates(Context& context) {
+    Candidates found;
+    const auto server = config::load_server(context.disk, context.root);
+    if (!server.ok()) return found;
+    store::Held held(context.disk, store::Layout(context.root, server.value->state));
+    (void)held.each([&found](const store::HeldNote& note) {
+        found.push_back({note.id, printable(note.reason + ' ' + note.recipient)});
+        return found.size() < 1000;  // more cannot be chosen from
+    });
+    return found;
+}
+
 void append(Candidates& to, Candidates more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()),
               std::make_move_iterator(more.end()));
@@ -187,6 +201,7 @@ Candidates value_candidates(Context& context, Completes kind,
                 found.push_back({name, ""});
             break;
         case Completes::queue_id: return queue_candidates(context);
+        case Completes::held_id: return held_candidates(context);
         case Completes::choice:
             for (const auto choice : choices) found.push_back({std::string(choice), ""});
             break;

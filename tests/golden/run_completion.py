@@ -53,10 +53,10 @@ class Completion(unittest.TestCase):
         names = self.run_in(str(BINARY), "help", "--list").split()
         self.assertGreater(len(names), 1)
         self.assertEqual(self.asked(""), names)
-        self.assertEqual(self.asked("he"), ["help"])
-        self.assertEqual(self.asked("--json", "he"), ["help"])
-        self.assertEqual(self.asked("--root", "/r", "he"), ["help"])
-        self.assertEqual(self.asked("no-such-command", "he"), [])
+        self.assertEqual(self.asked("help"), ["help"])
+        self.assertEqual(self.asked("--json", "help"), ["help"])
+        self.assertEqual(self.asked("--root", "/r", "help"), ["help"])
+        self.assertEqual(self.asked("no-such-command", "help"), [])
 
     def test_options_and_arguments_of_every_command(self):
         for name in self.run_in(str(BINARY), "help", "--list").split():
@@ -83,17 +83,23 @@ class Completion(unittest.TestCase):
         (self.root / "domains" / "example.com.toml").write_text("broken")
         self.assertEqual(self.asked("explain", "anne"), ["anne@example.org"])
 
+    def test_what_is_held(self):
+        self.run_in("cp", "-r", f"{TREE}/tests/golden/roots/office/.", str(self.root))
+        self.assertEqual(self.asked("held", "re"), ["release", "remove"])
+        self.assertEqual(self.asked("held", "show", "1795411214"), ["1795411214.M1P1Q1.office"])
+        self.assertEqual(len(self.asked("held", "release", "1795411214.M1P1Q1.office", "")), 4)
+
     def test_files_are_left_to_the_shell(self):
         self.assertEqual(self.asked("--root", ""), [":directories"])
 
     def test_bash(self):
-        self.assertEqual(self.in_bash("mailhandler he"), ["help"])
+        self.assertEqual(self.in_bash("mailhandler help"), ["help"])
         self.assertEqual(self.in_bash("mailhandler help ver"), ["version"])
         self.assertEqual(self.in_bash("mailhandler help --li"), ["--list"])
 
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
     def test_fish(self):
-        self.assertEqual(self.in_fish("mailhandler he"), ["help"])
+        self.assertEqual(self.in_fish("mailhandler help"), ["help"])
         self.assertEqual(self.in_fish("mailhandler help ver"), ["version"])
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
