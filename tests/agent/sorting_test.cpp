@@ -174,12 +174,24 @@ TEST_CASE("what never bounces says why, and keeps what would have been said") {
     CHECK(below.never_bounce == "its sender is not authenticated");
 }
 
-// What a copy must not say of the others; `sorted` is what a sorter made.
 namespace {
+
+// The addresses among `all` that the believed part of a copy speaks of, to whoever reads it.
+std::vector<std::string> spoken_of(const std::string& copy, const std::vector<std::string>& all) {
+    const std::string head = copy.substr(0, mail::read_trusted_block(copy, {}).size);
+    std::vector<std::string> found;
+    for (const std::string& each : all)
+        if (names(head, each)) found.push_back(each);
+    return found;
+}
+
+const std::vector<std::string> colleagues = {"anne@example.com", "bob@example.com"};
 
 void check_bcc(const std::vector<std::string>& annes, const std::vector<std::string>& bobs) {
     REQUIRE(annes.size() == 1);
     REQUIRE(bobs.size() == 1);
+    CHECK(spoken_of(annes[0], colleagues) == std::vector<std::string>{"anne@example.com"});
+    CHECK(spoken_of(bobs[0], colleagues) == std::vector<std::string>{"bob@example.com"});
     CHECK(annes[0] == mail::envelope_lines("anne@example.com", "anne@example.com") + genuine +
                           received + rest);
     CHECK(bobs[0] == mail::envelope_lines("bob@example.com", "bob@example.com") + genuine +
@@ -187,6 +199,14 @@ void check_bcc(const std::vector<std::string>& annes, const std::vector<std::str
 }
 
 }  // namespace
+
+TEST_CASE("a sorting that keeps the others' addresses would be seen") {
+    const std::string lines = mail::envelope_lines("anne@example.com", "anne@example.com");
+    for (const char* kept : {"X-Rcpt-To: anne@example.com, bob@example.com\r\n",
+                             "Envelope-To: anne@example.com,\r\n bob@example.com\r\n",
+                             "Delivered-To: bob@example.com\r\n"})
+        CHECK(spoken_of(lines + kept + genuine + received + rest, colleagues) == colleagues);
+}
 
 TEST_CASE("a Bcc to two colleagues becomes two copies, each with its own address only") {
     const std::vector<std::string> heads = {
