@@ -9,6 +9,7 @@ namespace mailhandler::config {
 std::string Problem::show() const {
     const std::string_view kind = error ? "error" : "warning";
     if (line == 0) return fmt::format("{}: {}: {}", file, kind, text);
+    if (column == 0) return fmt::format("{}:{}: {}: {}", file, line, kind, text);
     return fmt::format("{}:{}:{}: {}: {}", file, line, column, kind, text);
 }
 
