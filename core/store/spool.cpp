@@ -232,7 +232,7 @@ std::string Spool::path_of(const std::string& id, const Schedule& schedule) cons
 // Does `act` with what the id's name says. It answers ENOENT when the name is not there: then the
 // directory is read again, for somebody may have changed it since. The names are kept.
 template <class Act>
-auto Spool::with_name(const std::string& id, const Act& act) -> decltype(act(Schedule())) {
+auto Spool::with_name(const std::string& id, const Act& act) -> decltype(act(std::declval<const Schedule&>())) {
     for (const bool again : {false, true}) {
         if (again) {
             if (auto read = read_names(); !read) return tl::unexpected(read.error());

@@ -29,6 +29,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -149,7 +150,7 @@ class Spool {
     void remember(const std::string& id, Schedule schedule);
     Result<std::vector<disk::Entry>> read_names();
     template <class Act>
-    auto with_name(const std::string& id, const Act& act) -> decltype(act(Schedule()));
+    auto with_name(const std::string& id, const Act& act) -> decltype(act(std::declval<const Schedule&>()));
     Result<Queued> read_envelope(const std::string& id, const Schedule& schedule);
     Result<> write_unfinished(const Queued& envelope);
     Result<> put_in_place(const std::string& id, Schedule schedule);
