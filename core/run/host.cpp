@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "run/housekeeping.hpp"
 #include "run/pop3.hpp"
 #include "run/smtp.hpp"
 #include "store/leftovers.hpp"
@@ -57,7 +58,8 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       queue_(loop_, room_, disk_pool_, spool_),
       looking_(loop_.context()),
       flushing_(loop_.context()),
-      draining_(loop_.context()) {}
+      draining_(loop_.context()),
+      keeping_(loop_.context()) {}
 
 Result<> Host::open() {
     const config::Server& server = *room_.snapshot.server;
@@ -80,6 +82,7 @@ Result<> Host::open() {
     if (auto accounts = collections_.look()) collections_.apply(std::move(*accounts));
     look_later();
     flush_later();
+    keep_house_later(first_housekeeping);
     watch::Event started;
     started.what = watch::What::started;
     recorder_.record(std::move(started));
@@ -255,6 +258,17 @@ void Host::flush_later() {
         if (error) return;
         if (recorder_.pending()) disk_pool_.post([this] { recorder_.flush(); });
         flush_later();
+    });
+}
+
+void Host::keep_house_later(std::chrono::minutes pause) {
+    keeping_.expires_after(pause);
+    keeping_.async_wait([this](boost::system::error_code error) {
+        if (error || drained_) return;
+        disk_pool_.post([this, snapshot = room_.snapshot] {
+            keep_house(disk_, layout_, snapshot, clock_, names_, log_);
+        });
+        keep_house_later(between_housekeepings);
     });
 }
 

@@ -55,6 +55,7 @@ class Host {
     void look(std::vector<std::string> names);  // at these files, or at all
     void look_later();
     void flush_later();
+    void keep_house_later(std::chrono::minutes pause);
     void drain(bool now);
 
     disk::Disk& disk_;
@@ -83,7 +84,7 @@ class Host {
     std::map<std::string, net::Service*> by_name_;
     std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
     std::unique_ptr<net::WatchFiles> watch_;
-    boost::asio::steady_timer looking_, flushing_, draining_;
+    boost::asio::steady_timer looking_, flushing_, draining_, keeping_;
     bool listeners_missing_ = false;  // one that is asked for could not be opened
     bool drained_ = false;
 };
