@@ -69,7 +69,9 @@ class Queue(host.Host):
         return host.until(gone, seconds, 0.3)
 
     def held(self):
-        return [json.loads(path.read_bytes().partition(b"\n")[0]) for path in (self.path / "held").glob("*Q*")]
+        # Not what is still being written: that has a hidden name, which glob("*") would find.
+        files = (self.path / "held").glob("[0-9]*,S=*")
+        return [json.loads(path.read_bytes().partition(b"\n")[0]) for path in files]
 
     def reply(self, key):
         """What the last attempt of the first recipient met."""
