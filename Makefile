@@ -13,7 +13,7 @@ export CCACHE_NOHASHDIR := 1
 PACKAGES := g++ cmake ninja-build ccache pkg-config make \
   libboost1.81-dev libboost-filesystem1.81-dev libssl-dev libtomlplusplus-dev libcli11-dev \
   nlohmann-json3-dev libfmt-dev libexpected-dev libidn2-dev libunistring-dev libcrypt-dev libc-ares-dev zlib1g-dev
-TEST_PACKAGES := catch2 python3 python3-srs openssl strace
+TEST_PACKAGES := catch2 python3 python3-srs openssl strace zstd procps man-db groff-base
 PEER_PACKAGES := python3 iproute2 procps util-linux zstd swaks libnet-ssleay-perl
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 LINT_PACKAGES := clang-16
@@ -25,7 +25,7 @@ need = @missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(1) 2>
          $(SUDO) apt-get update -qq && \
          $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
-.PHONY: all deps test-deps configure release test sanitize fuzz clang interop bench soak demo install clean
+.PHONY: all deps test-deps release test sanitize fuzz clang interop bench demo install clean
 
 all: deps
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DMAILHANDLER_TESTS=OFF >/dev/null
