@@ -6,7 +6,8 @@ import tempfile
 import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-NAMED = re.compile(r"\bRFC[ -]?(\d{3,5})\b")
+# RFC822 and RFC822.SIZE are words of IMAP.
+NAMED = re.compile(r"\bRFC(?:[ -]|(?!822\b))(\d{3,5})\b")
 ROW = re.compile(r"^\| *(\d{3,5}) *\| *([^|]*?) *\| *([^|]*?) *\| *`([^`]+)` *\|$", re.M)
 INDEX = "share/doc/rfc-index.md"
 
