@@ -71,12 +71,11 @@ Step ClientLogin::begin() {
 // A token is longer than a command line may be, so it is never an initial response.
 Step ClientLogin::begin_bearer() {
     if (capabilities_.oauthbearer) {
-        message_ = "n,a=" + account_.login + ",\x01host=" + account_.host +
-                   "\x01port=" + std::to_string(account_.port) + "\x01" "auth=Bearer " +
-                   account_.secret + "\x01\x01";
-        farewell_ = "AQ==";  // RFC 7628 section 3.2.3
+        message_ = wire::oauthbearer_message(account_.login, account_.host, account_.port,
+                                             account_.secret);
+        farewell_ = wire::bearer_farewell;
     } else if (capabilities_.xoauth2) {
-        message_ = "user=" + account_.login + "\x01" "auth=Bearer " + account_.secret + "\x01\x01";
+        message_ = wire::xoauth2_message(account_.login, account_.secret);
     } else {
         return failed({"the server takes no token: it offers neither OAUTHBEARER nor XOAUTH2",
                        false, false});

@@ -92,4 +92,18 @@ std::string plain_message(std::string_view login, std::string_view password) {
     return message;
 }
 
+std::string oauthbearer_message(std::string_view login, std::string_view host, unsigned port,
+                                std::string_view token) {
+    std::string message = "n,a=";
+    message.append(login).append(",\x01host=").append(host).append("\x01port=");
+    message.append(std::to_string(port)).append("\x01" "auth=Bearer ").append(token);
+    return message.append("\x01\x01");
+}
+
+std::string xoauth2_message(std::string_view login, std::string_view token) {
+    std::string message = "user=";
+    message.append(login).append("\x01" "auth=Bearer ").append(token);
+    return message.append("\x01\x01");
+}
+
 }  // namespace mailhandler::wire

@@ -1,4 +1,5 @@
-// What SASL needs in SMTP, POP3 and IMAP: base64 (RFC 4648) and PLAIN (RFC 4616).
+// What SASL needs in SMTP, POP3 and IMAP: base64 (RFC 4648), PLAIN (RFC 4616) and the two ways of
+// showing an OAuth2 token. SCRAM is in scram.hpp.
 #pragma once
 
 #include <optional>
@@ -24,5 +25,13 @@ std::optional<Plain> parse_plain(std::string_view message);
 
 // The message for a login of one's own, not yet in base64.
 std::string plain_message(std::string_view login, std::string_view password);
+
+// The message that shows an OAuth2 access token, not yet in base64: RFC 7628 section 3.1, and what
+// came before it and is widely spoken. A server that refuses the token says why in a challenge, to
+// which an answer is due: bearer_farewell in base64 (section 3.2.3), and nothing for XOAUTH2.
+std::string oauthbearer_message(std::string_view login, std::string_view host, unsigned port,
+                                std::string_view token);
+std::string xoauth2_message(std::string_view login, std::string_view token);
+inline constexpr std::string_view bearer_farewell = "AQ==";
 
 }  // namespace mailhandler::wire
