@@ -86,6 +86,11 @@ smtp::Reply Reception::may_from(const smtp::MayFrom&) {
 
 smtp::Reply Reception::may_to(const smtp::MayTo& question) {
     const mail::Address& address = question.recipient.address;
+    if (room_.outgoing) {
+        auto back = returning(room_.outgoing->srs, snapshot_.directory, *question.sender, address,
+                              room_.clock.wall());
+        if (back) return bring_back(question, std::move(*back));
+    }
     route::Route found = route::route(snapshot_.directory, address, local_date(room_.clock.wall()));
     Accepted accepted;
     accepted.rule = deciding_rule(found);
@@ -95,13 +100,15 @@ smtp::Reply Reception::may_to(const smtp::MayTo& question) {
         return {refused->code, refused->enhanced, refused->text};
     }
     std::optional<smtp::Reply> later;
+    std::vector<route::ToForward> out;
     if (const auto* deferred = std::get_if<route::Defer>(&found.outcome)) {
         later = smtp::Reply{deferred->code, deferred->enhanced, deferred->text};
     } else {
         for (route::Destination& to : std::get<route::Deliver>(found.outcome).to) {
             auto* mailbox = std::get_if<route::ToMailbox>(&to);
-            // What must leave again needs the outbound queue; until there is one: not now.
-            if (!mailbox || !mailbox->deliver.empty())
+            if (!mailbox && room_.outgoing)
+                out.push_back(std::move(std::get<route::ToForward>(to)));
+            else if (!mailbox || !mailbox->deliver.empty())
                 later = smtp::Reply{451, "4.3.5",
                                     "Mail for this address cannot be passed on at present; "
                                     "try again later"};
@@ -110,6 +117,11 @@ smtp::Reply Reception::may_to(const smtp::MayTo& question) {
             else
                 accepted.to.push_back(std::move(*mailbox));
         }
+    }
+    if (!later) later = pass_on(question, out, accepted);
+    if (later && later->code >= 500) {
+        record(watch::What::refused, *question.sender, address, accepted, later->text);
+        return *later;
     }
     if (later) {
         record(watch::What::deferred, *question.sender, address, accepted, later->text);
@@ -248,26 +260,43 @@ void Reception::drop_refused(std::vector<Copy>& copies, const Fates& fates) {
 }
 
 // Writes all copies and makes them durable and visible, or none.
-Result<> Reception::store_copies(const std::vector<Copy>& made, const mail::Envelope& envelope,
-                                 const std::string& trace, const mail::Inbound& inbound,
-                                 std::string_view rest) {
+Result<> Reception::store_copies(const std::vector<Copy>& made, const std::vector<Forward*>& out,
+                                 std::optional<Forward> bounce, const mail::Envelope& envelope,
+                                 const Content& content) {
     std::vector<store::Delivery> deliveries;
-    deliveries.reserve(made.size());
+    deliveries.reserve(made.size() + out.size() + 1);
+    std::vector<std::uint64_t> sizes;
     std::vector<std::string_view> parts;
+    const auto parts_behind = [&](std::string_view lines) {
+        parts.assign({lines, content.trace});
+        parts.insert(parts.end(), content.inbound.kept.begin(), content.inbound.kept.end());
+    };
     for (const Copy& copy : made) {
         const std::string stamp = stamp_of(copy, envelope);
-        parts.assign({stamp, trace});
-        parts.insert(parts.end(), inbound.kept.begin(), inbound.kept.end());
+        parts_behind(stamp);
         auto written = store::Delivery::write(room_.disk, copy.maildir, room_.names.next(), parts,
-                                              spilled_.get(), rest);
+                                              spilled_.get(), content.rest);
+        if (!written) return tl::unexpected(written.error());
+        sizes.push_back(written->size());
+        deliveries.push_back(std::move(*written));
+    }
+    for (Forward* copy : out) {
+        parts_behind(copy->lines);
+        auto written = room_.outgoing->prepare(copy->envelope, parts, spilled_.get(), content.rest);
         if (!written) return tl::unexpected(written.error());
         deliveries.push_back(std::move(*written));
     }
-    std::vector<std::uint64_t> sizes;
-    for (const store::Delivery& delivery : deliveries) sizes.push_back(delivery.size());
+    if (bounce) {
+        parts.assign({bounce->lines});
+        auto written = room_.outgoing->prepare(bounce->envelope, parts, nullptr, {});
+        if (!written) return tl::unexpected(written.error());
+        deliveries.push_back(std::move(*written));
+    }
     if (auto stored = room_.store.commit(std::move(deliveries)); !stored) return stored;
     for (std::size_t i = 0; i < made.size(); ++i)
         room_.quotas.delivered(made[i].maildir, sizes[i]);
+    for (const Forward* copy : out) room_.outgoing->queued(copy->envelope.id);
+    if (bounce) room_.outgoing->queued(bounce->envelope.id);
     return {};
 }
 
@@ -297,11 +326,13 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
     }
     Fates fates(accepted_.size());
     std::vector<Copy> made = copies(message.envelope, inbound, fates);
+    std::vector<Forward*> out = leaving(message.envelope, inbound, fates);
     std::uint64_t size = inbound.kept_size + rest.size();
     if (spilled_) size += spilled_->size().value_or(0);
     const std::size_t wanted = made.size();
     if (auto failed = over_quota(made, size, fates)) return all(*failed);
     drop_refused(made, fates);
+    if (!out.empty()) drop_refused(out, fates);
     // SMTP has one answer for all: they get the message together, or its sender keeps it.
     if (!lmtp_ && made.size() != wanted) return all(no_space());
 
@@ -310,9 +341,11 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
     hop.smtputf8 = message.envelope.sender.smtputf8;
     hop.time = room_.clock.wall();
     if (accepted_.size() == 1) hop.recipient = message.envelope.recipients[0].address.given();
-    const auto stored =
-        made.empty() ? Result<>()
-                     : store_copies(made, message.envelope, mail::received(hop), inbound, rest);
+    const std::string trace = mail::received(hop);
+    const auto stored = made.empty() && out.empty()
+                            ? Result<>()
+                            : store_copies(made, out, bounce_of(message.envelope, fates),
+                                           message.envelope, {trace, inbound, rest});
     if (!stored) {
         room_.log.error(fmt::format("a message from {} could not be stored: {}",
                                     client_.peer.address, stored.error().text()));
@@ -338,7 +371,9 @@ std::vector<smtp::Reply> Reception::report(const mail::Envelope& envelope, const
         event.recipient = envelope.recipients[i].address.given();
         event.domain = accepted_[i].domain;
         event.rule = accepted_[i].rule;
-        event.mailbox = accepted_[i].to.front().mailbox.text();
+        event.mailbox = accepted_[i].to.empty()
+                            ? accepted_[i].out.front().envelope.owed.front().recipient.address.given()
+                            : accepted_[i].to.front().mailbox.text();
         event.size = size;
         event.id = id;
         if (fates[i]) event.why = fates[i]->text;

@@ -5,12 +5,16 @@
 // nothing durable, store::Store does.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "agent/bounce.hpp"
 #include "agent/configuration.hpp"
+#include "agent/forward.hpp"
 #include "agent/recorder.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -26,6 +30,17 @@
 
 namespace mailhandler::agent {
 
+// Where mail goes that leaves again. Outlives the receptions.
+struct Outgoing {
+    // Spool::prepare(): one more delivery for the commit.
+    std::function<Result<store::Delivery>(store::Queued&, std::span<const std::string_view> parts,
+                                          disk::File* spilled, std::string_view after)>
+        prepare;
+    std::function<void(const std::string& id)> queued;  // it is there; any thread
+    const mail::Srs& srs;
+    Bounces& bounces;
+};
+
 // Everything receptions share. Outlives them all.
 struct Mailroom {
     disk::Disk& disk;
@@ -37,6 +52,8 @@ struct Mailroom {
     Recorder& recorder;
     Log log;
     Snapshot snapshot;  // in force; changed on the network thread only
+    // Null: nothing sends mail on, so addresses that forward are answered 451.
+    Outgoing* outgoing = nullptr;
 };
 
 class Reception {
@@ -52,6 +69,7 @@ class Reception {
     // A recipient that was answered 250, and where its copies go.
     struct Accepted {
         std::vector<route::ToMailbox> to;
+        std::vector<Forward> out;  // one for each address of ours that forwards
         std::string domain;
         std::string rule;
     };
@@ -59,6 +77,10 @@ class Reception {
     smtp::Reply may_connect();
     smtp::Reply may_from(const smtp::MayFrom& question);
     smtp::Reply may_to(const smtp::MayTo& question);
+    std::optional<smtp::Reply> pass_on(const smtp::MayTo& question,
+                                       const std::vector<route::ToForward>& targets,
+                                       Accepted& accepted) const;
+    smtp::Reply bring_back(const smtp::MayTo& question, smtp::Understood<mail::Address> to);
     std::optional<smtp::Reply> no_room(const route::ToMailbox& target, std::uint64_t size);
     smtp::Reply spill(smtp::Spill& question);
     std::vector<smtp::Reply> commit(smtp::Commit& message);
@@ -73,9 +95,21 @@ class Reception {
     std::optional<smtp::Reply> over_quota(const std::vector<Copy>& copies, std::uint64_t size,
                                           Fates& fates);
     static void drop_refused(std::vector<Copy>& copies, const Fates& fates);
-    Result<> store_copies(const std::vector<Copy>& made, const mail::Envelope& envelope,
-                          const std::string& trace, const mail::Inbound& inbound,
-                          std::string_view rest);
+    void drop_refused(std::vector<Forward*>& out, const Fates& fates);
+    // The copies that leave; what comes back to where it was makes its recipient's fate.
+    std::vector<Forward*> leaving(const mail::Envelope& envelope, const mail::Inbound& inbound,
+                                  Fates& fates);
+    // What the sender is to be told although the message as a whole was taken.
+    std::optional<Forward> bounce_of(const mail::Envelope& envelope, const Fates& fates);
+    // What is written of the message itself, behind each copy's own lines.
+    struct Content {
+        const std::string& trace;
+        const mail::Inbound& inbound;
+        std::string_view rest;
+    };
+    Result<> store_copies(const std::vector<Copy>& made, const std::vector<Forward*>& out,
+                          std::optional<Forward> bounce, const mail::Envelope& envelope,
+                          const Content& content);
     std::vector<smtp::Reply> report(const mail::Envelope& envelope, const std::string& id,
                                     std::uint64_t size, const Fates& fates);
 

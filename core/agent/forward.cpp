@@ -81,6 +81,7 @@ Result<Forward> forward(const mail::Srs& srs, const mail::Sender& sender,
         envelope.owed.push_back(
             {{target, recipient.notify, recipient.orcpt}, recipient.address.given(), {}, false});
     envelope.arrived = envelope.next_attempt = now;
+    copy.ours = delivered_to;
     copy.lines = mail::envelope_lines(recipient.address.given(), delivered_to.key());
     return copy;
 }

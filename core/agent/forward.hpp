@@ -34,6 +34,7 @@ Result<mail::Srs> load_srs(disk::Disk& disk, const store::Layout& layout, Random
 struct Forward {
     store::Queued envelope;
     std::string lines;  // above Received: X-Rcpt-To, X-POP3-Rcpt, Delivered-To; no Return-Path
+    std::optional<mail::Address> ours;  // that forwards; a message that names it already has looped
 };
 
 // For one recipient of the transaction: its copy to `targets`, in the name of `delivered_to` (an

@@ -1,0 +1,100 @@
+// The half of a reception (delivery.hpp) that is about mail which leaves again.
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "agent/delivery.hpp"
+
+namespace mailhandler::agent {
+
+// The copies that leave, each under the name of the address of ours that sends it on.
+std::optional<smtp::Reply> Reception::pass_on(const smtp::MayTo& question,
+                                              const std::vector<route::ToForward>& targets,
+                                              Accepted& accepted) const {
+    std::map<mail::Address, std::vector<mail::Address>> by_ours;
+    for (const route::ToForward& target : targets)
+        by_ours[target.delivered_to].push_back(target.address);
+    for (const auto& [ours, addresses] : by_ours) {
+        auto copy = forward(room_.outgoing->srs, *question.sender, question.recipient, ours,
+                            addresses, room_.clock.wall());
+        if (!copy)
+            return smtp::Reply{553, "5.1.7", "The sender's address is too long to be passed on"};
+        accepted.out.push_back(std::move(*copy));
+    }
+    return {};
+}
+
+// A bounce of what we passed on, for the sender we rewrote.
+smtp::Reply Reception::bring_back(const smtp::MayTo& question,
+                                  smtp::Understood<mail::Address> to) {
+    Accepted accepted;
+    accepted.domain = question.recipient.address.domain();
+    accepted.rule = "srs";
+    if (!to) {
+        record(watch::What::refused, *question.sender, question.recipient.address, accepted,
+               to.error().text);
+        return to.error();
+    }
+    accepted.out.push_back(
+        {returned(*question.sender, question.recipient, *to, room_.clock.wall()), {}});
+    accepted_.push_back(std::move(accepted));
+    return {250, "2.1.5", "Recipient ok"};
+}
+
+std::vector<Forward*> Reception::leaving(const mail::Envelope& envelope,
+                                         const mail::Inbound& inbound, Fates& fates) {
+    std::vector<Forward*> out;
+    std::set<std::pair<std::string, std::string>> named;
+    for (std::size_t i = 0; i < accepted_.size(); ++i) {
+        for (Forward& copy : accepted_[i].out) {
+            if (copy.ours && inbound.came_back(*copy.ours)) continue;
+            fates[i].reset();
+            const std::string ours = copy.ours ? copy.ours->key() : std::string();
+            if (named.emplace(envelope.recipients[i].address.key(), ours).second)
+                out.push_back(&copy);
+        }
+    }
+    return out;
+}
+
+// In SMTP one answer stands for all recipients: who does not get the message although it was taken,
+// only a bounce can tell.
+std::optional<Forward> Reception::bounce_of(const mail::Envelope& envelope, const Fates& fates) {
+    const bool any = std::any_of(fates.begin(), fates.end(), [](const auto& no) { return !no; });
+    if (lmtp_ || !any || !room_.outgoing) return {};
+    store::Queued message;
+    message.kind = store::Queued::Kind::submission;
+    message.sender = envelope.sender;
+    message.original_sender = envelope.sender.text();
+    message.arrived = room_.clock.wall();
+    for (std::size_t i = 0; i < fates.size(); ++i)
+        if (fates[i])
+            message.owed.push_back({envelope.recipients[i], {},
+                                    fmt::format("{} {} {}", fates[i]->code, fates[i]->enhanced,
+                                                fates[i]->text),
+                                    false});
+    if (message.owed.empty()) return {};
+    auto answer = room_.outgoing->bounces.about({message, message.owed, head_},
+                                                snapshot_.server->hostname);
+    if (auto* report = std::get_if<Report>(&answer))
+        return Forward{std::move(report->envelope), std::move(report->octets), {}};
+    room_.log.error(fmt::format("{} of {} is not told of {}: {}", message.original_sender,
+                                client_.peer.address, message.owed.front().last_reply,
+                                std::get<Untold>(answer).why));
+    return {};
+}
+
+// Takes out the copies that leave for whoever gets a "no" after all.
+void Reception::drop_refused(std::vector<Forward*>& out, const Fates& fates) {
+    for (std::size_t i = 0; i < accepted_.size(); ++i) {
+        if (!fates[i]) continue;
+        std::erase_if(out, [&](const Forward* copy) {
+            return std::any_of(accepted_[i].out.begin(), accepted_[i].out.end(),
+                               [copy](const Forward& own) { return &own == copy; });
+        });
+    }
+}
+
+}  // namespace mailhandler::agent

@@ -1,0 +1,143 @@
+// Receptions of mail that leaves again: forwards, aliases with targets elsewhere, bounces that come
+// back, and bounces of our own. The queue is a maildir here, so that it obeys commit() as the real
+// one does.
+#include <catch2/catch.hpp>
+
+#include "mailroom.hpp"
+#include "support/forgetful_disk.hpp"
+
+using namespace mailhandler;
+using namespace mailhandler::agent;
+using Catch::Contains;
+using Said = std::vector<std::string>;
+using Kind = store::Queued::Kind;
+
+namespace {
+
+const std::string queue = "/r/mail/queue";
+const std::string content = "DKIM-Signature: v=1\r\nSubject: Hello\r\n\r\nbody\r\n";
+
+const test::TestRoom::Domains domains = {
+    {"example.com",
+     "[mailbox.anne]\n"
+     "[alias]\nboth = [\"anne\", \"bob@elsewhere.example\"]\n"},
+    {"out.example", "[default]\naction = \"forward\"\nforward = [\"carol@elsewhere.example\"]\n"}};
+
+struct Post {
+    test::ForgetfulDisk disk;
+    test::TestRoom room{disk, domains};
+    mail::Srs srs{{"a secret of some length"}};
+    Bounces bounces{room.names, room.clock};
+    std::vector<store::Queued> queued;  // as they were prepared
+    std::vector<std::string> told;
+    Outgoing outgoing{[this](store::Queued& envelope, auto parts, disk::File* spilled, auto after) {
+                          envelope.id = room.names.next();
+                          queued.push_back(envelope);
+                          return store::Delivery::write(disk, queue, envelope.id, parts, spilled,
+                                                        after);
+                      },
+                      [this](const std::string& id) { told.push_back(id); }, srs, bounces};
+
+    Post() { room.room.outgoing = &outgoing; }
+
+    Said deliver(std::vector<std::string> recipients, std::string text = content,
+                 std::string sender = "a@client.example", bool lmtp = false) {
+        return room.deliver({std::move(sender), std::move(recipients), std::move(text)}, lmtp);
+    }
+    std::vector<std::string> in(const std::string& directory) {
+        std::vector<std::string> found;
+        for (const auto& [where, text] : test::visible(disk.files()))
+            if (where == directory) found.push_back(text);
+        return found;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("A default that forwards passes the message on, unchanged below our lines") {
+    Post post;
+    CHECK(post.deliver({"Who@out.example"}) == Said{"250 2.1.5", "250 2.0.0"});
+    REQUIRE(post.queued.size() == 1);
+    const auto& envelope = post.queued[0];
+    CHECK(post.told == std::vector<std::string>{envelope.id});
+    CHECK(envelope.kind == Kind::forward);
+    CHECK(envelope.owed.at(0).recipient.address.given() == "carol@elsewhere.example");
+    CHECK(envelope.owed.at(0).original == "Who@out.example");
+    CHECK(envelope.original_sender == "a@client.example");
+    CHECK(post.srs.reverse(*envelope.sender.address, post.room.clock.wall())->given() ==
+          "a@client.example");
+    const auto sent = post.in("queue");
+    REQUIRE(sent.size() == 1);
+    CHECK_THAT(sent[0], Catch::StartsWith("X-Rcpt-To: Who@out.example\r\n"));
+    CHECK_THAT(sent[0], Contains("Delivered-To: "));
+    CHECK_THAT(sent[0], Contains("\r\nReceived: "));
+    CHECK_THAT(sent[0], Catch::EndsWith("\r\n" + content));
+    CHECK_THAT(sent[0], !Contains("Return-Path"));
+    CHECK_THAT(sent[0], !Contains("elsewhere"));
+}
+
+TEST_CASE("Without somebody who sends, addresses that forward answer: not now") {
+    Post post;
+    post.room.room.outgoing = nullptr;
+    CHECK(post.deliver({"who@out.example"}) == Said{"451 4.3.5"});
+    CHECK(post.deliver({"both@example.com"}) == Said{"451 4.3.5"});
+}
+
+TEST_CASE("A copy that stays and one that leaves both happen, or are both tried again") {
+    std::size_t steps = 0;
+    {
+        Post post;
+        CHECK(post.deliver({"both@example.com"}) == Said{"250 2.1.5", "250 2.0.0"});
+        CHECK(post.in("queue").size() == 1);
+        CHECK(post.in("example.com/anne").size() == 1);
+        steps = post.disk.steps();
+    }
+    for (std::size_t step = 1; step <= steps; ++step) {
+        Post post;
+        post.disk.fail_at(step, EIO);
+        const auto said = post.deliver({"both@example.com"});
+        INFO(post.disk.step_name(step) << ": " << said.back());
+        const bool taken = said.back() == "250 2.0.0";
+        CHECK(post.in("queue").size() == (taken ? 1 : 0));
+        CHECK(post.in("example.com/anne").size() == (taken ? 1 : 0));
+        CHECK(post.told.size() == (taken ? 1 : 0));
+    }
+}
+
+TEST_CASE("What was passed on before is not passed on again, and its sender is told") {
+    Post post;
+    CHECK(post.deliver({"who@out.example"}) == Said{"250 2.1.5", "250 2.0.0"});
+    const std::string back = post.in("queue").at(0);
+    CHECK(post.deliver({"who@out.example"}, back) == Said{"250 2.1.5", "554 5.4.6"});
+    CHECK(post.queued.size() == 1);
+    // One answer for both: the other gets it, and of this one a bounce tells.
+    CHECK(post.deliver({"who@out.example", "anne@example.com"}, back) ==
+          Said{"250 2.1.5", "250 2.1.5", "250 2.0.0"});
+    REQUIRE(post.queued.size() == 2);
+    CHECK(post.queued[1].kind == Kind::bounce);
+    CHECK(post.queued[1].owed.at(0).recipient.address.given() == "a@client.example");
+    CHECK(post.told.size() == 2);
+    // LMTP has an answer for each.
+    CHECK(post.deliver({"who@out.example", "anne@example.com"}, back, "a@client.example", true) ==
+          Said{"250 2.1.5", "250 2.1.5", "554 5.4.6", "250 2.0.0"});
+    CHECK(post.queued.size() == 2);
+    // Nobody is told of a null sender's.
+    CHECK(post.deliver({"who@out.example", "anne@example.com"}, back, "").back() == "250 2.0.0");
+    CHECK(post.queued.size() == 2);
+}
+
+TEST_CASE("A bounce of what we passed on comes back to its sender") {
+    Post post;
+    const auto there = post.srs
+                           .forward(*mail::Address::parse("a@client.example"), "out.example",
+                                    post.room.clock.wall())
+                           ->given();
+    CHECK(post.deliver({there}, content, "") == Said{"250 2.1.5", "250 2.0.0"});
+    REQUIRE(post.queued.size() == 1);
+    CHECK(post.queued[0].kind == Kind::relay);
+    CHECK_FALSE(post.queued[0].sender.address);
+    CHECK(post.queued[0].owed.at(0).recipient.address.given() == "a@client.example");
+    CHECK_THAT(post.in("queue").at(0), Catch::StartsWith("Received: "));
+    CHECK(post.deliver({there}) == Said{"550 5.1.1"});
+    CHECK(post.deliver({"SRS0=abcd=EF=x.example=y@out.example"}, content, "") == Said{"550 5.1.1"});
+}
