@@ -4,8 +4,8 @@
 // after it was taken on asks the same way. What is answered is put into the spool, or held, by who
 // asked: nothing is written here.
 //
-// Never told: the null sender, a list, an automaton (mail/bounceable.hpp), and of our own bounces
-// nobody. Everybody else only within the budget: a forged sender is somebody innocent, and a
+// Never told: the null sender, a list, an automaton (mail/bounceable.hpp), the sender of mail passed
+// on that nobody authenticated, and of our own bounces nobody. Everybody else only within the budget: a forged sender is somebody innocent, and a
 // thousand bounces are an attack of our making.
 #pragma once
 

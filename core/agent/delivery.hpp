@@ -80,6 +80,8 @@ class Reception {
     std::optional<smtp::Reply> pass_on(const smtp::MayTo& question,
                                        const std::vector<route::ToForward>& targets,
                                        Accepted& accepted) const;
+    // The sender was found to be who it says: failures may be told there.
+    bool sender_is_genuine() const { return !client_.login.empty(); }
     smtp::Reply bring_back(const smtp::MayTo& question, smtp::Understood<mail::Address> to);
     std::optional<smtp::Reply> no_room(const route::ToMailbox& target, std::uint64_t size);
     smtp::Reply spill(smtp::Spill& question);

@@ -21,6 +21,7 @@ std::optional<smtp::Reply> Reception::pass_on(const smtp::MayTo& question,
                             addresses, room_.clock.wall());
         if (!copy)
             return smtp::Reply{553, "5.1.7", "The sender's address is too long to be passed on"};
+        copy->envelope.authenticated = sender_is_genuine();
         accepted.out.push_back(std::move(*copy));
     }
     return {};
@@ -68,6 +69,7 @@ std::optional<Forward> Reception::bounce_of(const mail::Envelope& envelope, cons
     message.kind = store::Queued::Kind::submission;
     message.sender = envelope.sender;
     message.original_sender = envelope.sender.text();
+    message.authenticated = sender_is_genuine();
     message.arrived = room_.clock.wall();
     for (std::size_t i = 0; i < fates.size(); ++i)
         if (fates[i])

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fmt/format.h>
 
+#include "agent/forward.hpp"
 #include "agent/message_file.hpp"
 #include "agent/retry.hpp"
 
@@ -148,7 +149,7 @@ void Transfer::drop_settled() {
 
 // Failed recipients leave the queue once somebody has them.
 void Transfer::hand_over(std::vector<store::Owed> owed, bool expired) {
-    Trouble failed{envelope_, true, expired};
+    Trouble failed{envelope_, true, expired, {}, route_.hostname};
     failed.envelope.owed = std::move(owed);
     const Result<> taken = dispatch_.failed(failed);
     if (!taken) {
@@ -161,6 +162,12 @@ void Transfer::hand_over(std::vector<store::Owed> owed, bool expired) {
         job_->settled.insert(one.recipient.address.key());
     }
     drop_settled();
+}
+
+// A bounce that goes on to where its message came from is not worth as long.
+std::chrono::seconds Transfer::retry_for() const {
+    if (envelope_.kind != store::Queued::Kind::relay) return route_.retry_for;
+    return std::min<std::chrono::seconds>(route_.retry_for, returning_for);
 }
 
 // Writes down what is left: another domain's turn, another time, or nothing. True: all is done.
@@ -177,13 +184,13 @@ bool Transfer::round_over() {
     if (!envelope_.owed.empty() && tried(envelope_.owed.front())) {
         job_->tried.clear();
         ++envelope_.attempts;
-        if (given_up(envelope_.arrived, now, route_.retry_for)) {
+        if (given_up(envelope_.arrived, now, retry_for())) {
             hand_over(envelope_.owed, true);
             next = whole_seconds(now + after_a_fault);  // where nobody could take it over
         } else {
             if (is_late(envelope_.arrived, now)) tell_delay();
             next = whole_seconds(next_attempt(envelope_.arrived, now, envelope_.attempts,
-                                              route_.retry_for, dispatch_.random));
+                                              retry_for(), dispatch_.random));
         }
     }
     write_down(next);
@@ -191,7 +198,7 @@ bool Transfer::round_over() {
 }
 
 void Transfer::tell_delay() {
-    Trouble late{envelope_, false, false};
+    Trouble late{envelope_, false, false, envelope_.arrived + retry_for(), route_.hostname};
     std::erase_if(late.envelope.owed, [](const store::Owed& owed) { return owed.delay_told; });
     if (late.envelope.owed.empty()) return;
     if (dispatch_.delayed) dispatch_.delayed(late);

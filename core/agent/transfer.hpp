@@ -30,6 +30,8 @@ struct Trouble {
     store::Queued envelope;
     bool final = true;     // false: it is only late, and goes on being tried
     bool expired = false;  // tried until its time was over
+    WallTime until{};      // late: when it is given up
+    std::string hostname;  // ours, for a report
 };
 
 // What all transfers share. Outlives them. `failed` and `delayed` are called from several threads.
@@ -52,6 +54,7 @@ struct Route {
     bool all = false;  // the host takes every recipient, whatever the domain (a smarthost)
     std::string host;  // who is asked, for the journal
     std::chrono::seconds retry_for{};
+    std::string hostname;  // ours
 };
 
 class Transfer {
@@ -80,6 +83,7 @@ class Transfer {
     std::vector<store::Owed> note_replies(const std::vector<smtp::Reply>& replies);
     void drop_settled();
     bool round_over();
+    std::chrono::seconds retry_for() const;
     void tell_delay();
     void hand_over(std::vector<store::Owed> owed, bool expired);
     void write_down(WallTime next);

@@ -14,7 +14,8 @@ std::string id_of(const store::Queued& envelope, const store::Owed& owed) {
     return fmt::format("{}.Q{}.{}", seconds.count(), envelope.id, recipient.text().substr(0, 12));
 }
 
-store::HeldNote note_of(const store::Queued& envelope, const store::Owed& owed, WallTime now) {
+store::HeldNote note_of(const store::Queued& envelope, const store::Owed& owed,
+                        const std::string& why, WallTime now) {
     store::HeldNote note;
     note.id = id_of(envelope, owed);
     note.when = now;
@@ -23,6 +24,7 @@ store::HeldNote note_of(const store::Queued& envelope, const store::Owed& owed, 
     note.sender = envelope.original_sender;
     note.reason = "undeliverable";
     note.text = owed.last_reply;
+    if (!why.empty()) note.text += fmt::format(" (not bounced: {})", why);
     note.size = envelope.size;
     return note;
 }
@@ -48,14 +50,15 @@ Result<> hold(disk::Disk& disk, const std::string& directory, const store::HeldN
 }  // namespace
 
 Result<> hold_undeliverable(disk::Disk& disk, const store::Layout& layout, store::Spool& spool,
-                            const Clock& clock, const Trouble& trouble) {
+                            const Clock& clock, const Trouble& trouble,
+                            const std::string& why) {
     const std::string directory = layout.held_dir();
     if (auto made = disk::make_directories(disk, directory); !made) return made;
     auto message = spool.open(trouble.envelope.id);
     if (!message) return tl::unexpected(message.error());
     store::Held held(disk, layout);
     for (const store::Owed& owed : trouble.envelope.owed) {
-        const auto note = note_of(trouble.envelope, owed, clock.wall());
+        const auto note = note_of(trouble.envelope, owed, why, clock.wall());
         if (held.open(note.id)) continue;  // the id holds no time of now: this was done before
         if (auto done = hold(disk, directory, note, **message); !done) return done;
     }

@@ -8,8 +8,9 @@
 namespace mailhandler::agent {
 
 // Durable on success, and the same however often it is done: a crash before the queue knows makes
-// no second copy. Blocking.
+// no second copy. `why`: why nobody is told, for the note. Blocking.
 Result<> hold_undeliverable(disk::Disk& disk, const store::Layout& layout, store::Spool& spool,
-                            const Clock& clock, const Trouble& trouble);
+                            const Clock& clock, const Trouble& trouble,
+                            const std::string& why = {});
 
 }  // namespace mailhandler::agent

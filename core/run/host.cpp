@@ -48,6 +48,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       journal_(disk, layout, store::node_id(snapshot.server->node), clock),
       spool_(disk, layout, clock, snapshot.server->node),
       recorder_(journal_, clock, log_),
+      bounces_(names_, clock),
       room_{disk, layout, store_, names_, quotas_, clock, recorder_, log_, snapshot},
       logins_(clock),
       disk_pool_("disk", disk_threads),
@@ -55,7 +56,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       configuration_pool_("configuration", 1),
       means_{loop_, clock, disk_pool_, password_pool_, log_},
       collections_(loop_, room_),
-      queue_(loop_, room_, disk_pool_, spool_),
+      queue_(loop_, room_, disk_pool_, spool_, bounces_),
       looking_(loop_.context()),
       flushing_(loop_.context()),
       draining_(loop_.context()),
@@ -64,6 +65,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
 Result<> Host::open() {
     const config::Server& server = *room_.snapshot.server;
     if (auto opened = open_tls(server); !opened) return opened;
+    if (auto opened = open_outgoing(); !opened) return opened;
     add_services();
     for (const auto& [key, service] : wanted(server))
         if (auto opened = open_listener(key, *service); !opened) return opened;
@@ -86,6 +88,21 @@ Result<> Host::open() {
     watch::Event started;
     started.what = watch::What::started;
     recorder_.record(std::move(started));
+    return {};
+}
+
+// What receptions pass on goes into the queue.
+Result<> Host::open_outgoing() {
+    SystemRandom random;
+    auto srs = agent::load_srs(disk_, layout_, random);
+    if (!srs) return tl::unexpected(srs.error());
+    srs_.emplace(std::move(*srs));
+    outgoing_.emplace(agent::Outgoing{
+        [this](store::Queued& envelope, auto parts, disk::File* spilled, std::string_view after) {
+            return spool_.prepare(envelope, parts, spilled, after);
+        },
+        [this](const std::string& id) { queue_.queued(id); }, *srs_, bounces_});
+    room_.outgoing = &*outgoing_;
     return {};
 }
 

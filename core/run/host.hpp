@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class Host {
     // What [listen] asks for, as "smtp 127.0.0.1:2525" → the service.
     std::map<std::string, net::Service*> wanted(const config::Server& server);
     Result<> open_tls(const config::Server& server);
+    Result<> open_outgoing();
     Result<> open_listener(const std::string& key, net::Service& service);
     void apply(const agent::Snapshot& snapshot);
     void adopt_listeners();
@@ -72,6 +74,9 @@ class Host {
     store::Journal journal_;
     store::Spool spool_;
     agent::Recorder recorder_;
+    agent::Bounces bounces_;
+    std::optional<mail::Srs> srs_;  // these two from open() on
+    std::optional<agent::Outgoing> outgoing_;
     agent::Mailroom room_;
     agent::Logins logins_;
     std::unique_ptr<net::TlsServer> tls_;

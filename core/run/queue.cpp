@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <fmt/format.h>
 
-#include "agent/undeliverable.hpp"
 #include "config/load.hpp"
 #include "net/dial.hpp"
 #include "net/tls.hpp"
@@ -88,18 +87,18 @@ struct Queue::Prepare final : net::Work {
     Result<std::string> secret;
 };
 
-Queue::Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spool& spool)
+Queue::Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spool& spool,
+             agent::Bounces& bounces)
     : loop_(loop),
       room_(room),
       disk_(disk),
       spool_(spool),
+      reporting_(room.disk, room.layout, spool, bounces, room.clock,
+                 [this](const std::string& id) { queued(id); }, room.log),
       dispatch_{spool, timetable_, room.clock, random_,
                 [&room](watch::Event event) { room.recorder.record(std::move(event)); },
-                [this](const agent::Trouble& trouble) {
-                    return agent::hold_undeliverable(room_.disk, room_.layout, spool_, room_.clock,
-                                                     trouble);
-                },
-                {}, room.log},
+                [this](const agent::Trouble& trouble) { return reporting_.failed(trouble); },
+                [this](const agent::Trouble& trouble) { reporting_.delayed(trouble); }, room.log},
       slow_("outbound", 2),
       timer_(loop.context()) {}
 
@@ -233,7 +232,7 @@ net::Task<> Queue::serve_lane(std::string lane) {
     if (draining_ || !refused) co_return;
     room_.log.info(fmt::format("queue: {}: {}", lane.empty() ? "smarthost" : lane, refused->text));
     smtp::Reply reply = std::move(*refused);
-    co_await refuse(lane, host, std::move(reply), server->outbound.retry_for);
+    co_await refuse(lane, host, std::move(reply), *server);
 }
 
 net::Task<std::optional<smtp::Reply>> Queue::find_hops(const std::string& lane,
@@ -265,7 +264,7 @@ net::Task<Queue::Ending> Queue::try_hop(const std::string& lane, const Hop& hop,
         ending.reply = reply_of(found.error());
         co_return ending;
     }
-    Call call{hop, std::move(*found), {}, nullptr, {lane, hop.smarthost, hop.host, out.retry_for}};
+    Call call{hop, std::move(*found), {}, nullptr, {lane, hop.smarthost, hop.host, out.retry_for, server.hostname}};
     call.settings.helo = server.hostname;
     call.settings.tls = !hop.smarthost || out.tls == config::TlsPolicy::opportunistic
                             ? Tls::opportunistic
@@ -345,12 +344,13 @@ struct Refuse final : net::Work {
 }  // namespace
 
 net::Task<> Queue::refuse(std::string lane, std::string host, smtp::Reply reply,
-                          std::chrono::seconds retry_for) {
+                          const config::Server& server) {
     agent::Route route;
-    route.all = !room_.snapshot.server->outbound.smarthost.empty();
+    route.all = !server.outbound.smarthost.empty();
     route.lane = std::move(lane);
     route.host = std::move(host);
-    route.retry_for = retry_for;
+    route.retry_for = server.outbound.retry_for;
+    route.hostname = server.hostname;
     ++working_;
     {
         Refuse work(dispatch_, std::move(route), std::move(reply));

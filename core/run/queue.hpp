@@ -17,6 +17,7 @@
 #include <string>
 
 #include "agent/delivery.hpp"
+#include "agent/reporting.hpp"
 #include "agent/transfer.hpp"
 #include "net/drive.hpp"
 #include "net/resolve.hpp"
@@ -32,7 +33,8 @@ class Queue {
     static constexpr std::size_t messages_per_connection = 5;
 
     // All outlive it; `disk` does what blocks. Destroyed before `loop`.
-    Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spool& spool);
+    Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spool& spool,
+          agent::Bounces& bounces);
     ~Queue();
 
     // Begins: reads what is in the queue, off the network thread, and watches it.
@@ -67,7 +69,7 @@ class Queue {
     net::Task<Ending> try_hop(const std::string& lane, const Hop& hop, const config::Server& server);
     net::Task<Ending> call(Call& call, bool with_tls);
     net::Task<> refuse(std::string lane, std::string host, smtp::Reply reply,
-                       std::chrono::seconds retry_for);
+                       const config::Server& server);
     void ended();
 
     net::Loop& loop_;
@@ -76,6 +78,7 @@ class Queue {
     store::Spool& spool_;
     SystemRandom random_;
     agent::Timetable timetable_;
+    agent::Reporting reporting_;
     agent::Dispatch dispatch_;
     net::Pool slow_;  // commands that print passwords, certificates of the system
     std::unique_ptr<net::WatchFiles> watch_;

@@ -81,7 +81,10 @@ TEST_CASE("Whoever must not be told is not, and the message is not lost for that
     CHECK(desk.said(forwarded(), "Auto-Submitted: auto-replied\r\n\r\n") ==
           "held: it is Auto-Submitted: auto-replied");
     CHECK(desk.said(forwarded(), "Auto-Submitted: no\r\n\r\n") == "told");
-    auto message = forwarded("");
+    auto message = forwarded();
+    message.authenticated = false;
+    CHECK(desk.said(message) == "held: its sender is not authenticated");
+    message = forwarded("");
     message.kind = Kind::bounce;
     CHECK(desk.said(message) == "dropped: it is a bounce itself");
     message.kind = Kind::relay;
@@ -112,6 +115,7 @@ TEST_CASE("The budget is kept for one sender, for forged ones and for all, withi
     const auto to = [](std::string sender, bool authenticated) {
         auto message = forwarded(std::move(sender));
         message.authenticated = authenticated;
+        message.kind = Kind::submission;
         return message;
     };
     CHECK(desk.said(to("a@x.example", false)) == "told");
