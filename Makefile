@@ -12,7 +12,7 @@ export CCACHE_NOHASHDIR := 1
 
 PACKAGES := g++ cmake ninja-build ccache pkg-config make \
   libboost1.81-dev libboost-filesystem1.81-dev libssl-dev libtomlplusplus-dev libcli11-dev \
-  nlohmann-json3-dev libfmt-dev libexpected-dev libidn2-dev libunistring-dev libcrypt-dev libc-ares-dev zlib1g-dev
+  nlohmann-json3-dev libfmt-dev libexpected-dev libidn2-dev libunistring-dev libcrypt-dev libc-ares-dev libspf2-dev zlib1g-dev
 TEST_PACKAGES := catch2 python3 python3-srs gsasl openssl strace zstd procps man-db groff-base
 PEER_PACKAGES := python3 iproute2 procps util-linux zstd swaks libnet-ssleay-perl
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev

@@ -5,8 +5,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <mutex>
 
-#include "net/resolve.hpp"
-
 namespace mailhandler::net {
 
 namespace asio = boost::asio;
@@ -59,9 +57,8 @@ void DnsChannel::finished() {
     timer_.cancel();
 }
 
-Task<> DnsChannel::wait() {
+Task<> DnsChannel::wait(Instant deadline) {
     const auto self = shared_from_this();
-    const Instant deadline = std::chrono::steady_clock::now() + Resolver::patience;
     while (!finished_) {
         const Instant now = std::chrono::steady_clock::now();
         if (now >= deadline) {

@@ -1,5 +1,5 @@
 // One c-ares channel on the Loop, for one lookup: c-ares says which sockets it waits for, the Loop
-// waits. Private to resolve.cpp.
+// waits. Private to net.
 #pragma once
 
 #include <ares.h>
@@ -23,9 +23,9 @@ class DnsChannel : public std::enable_shared_from_this<DnsChannel> {
     DnsChannel& operator=(const DnsChannel&) = delete;
 
     ares_channel get() { return channel_; }
-    // Returns when finished() was called, after Resolver::patience at the latest: what is open then
-    // ends as ARES_ECANCELLED.
-    Task<> wait();
+    // Returns when finished() was called, at `deadline` at the latest: what is open then ends as
+    // ARES_ECANCELLED.
+    Task<> wait(Instant deadline);
     // For the callback of the query.
     void finished();
 

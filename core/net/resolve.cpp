@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <optional>
 
+#include "net/dns_answer.hpp"
 #include "net/dns_channel.hpp"
 
 namespace mailhandler::net {
@@ -25,13 +26,6 @@ struct Mx {
     std::string host;
 };
 
-struct MxAnswer {
-    std::shared_ptr<DnsChannel> channel;
-    int status = ARES_ECANCELLED;
-    std::vector<Mx> hosts;
-    std::string alias;  // what the last CNAME of the answer points to
-};
-
 struct AddressAnswer {
     std::shared_ptr<DnsChannel> channel;
     int status = ARES_ECANCELLED;
@@ -44,63 +38,6 @@ std::string lower(std::string name) {
     for (char& c : name)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return name;
-}
-
-// A domain name at `at` of a DNS message; `at` moves behind it. RFC 1035 section 4.1.4.
-std::optional<std::string> take_name(std::span<const unsigned char> message, std::size_t& at) {
-    char* name = nullptr;
-    long length = 0;
-    if (at >= message.size() ||
-        ares_expand_name(message.data() + at, message.data(), static_cast<int>(message.size()),
-                         &name, &length) != ARES_SUCCESS)
-        return {};
-    std::string text = lower(name);
-    ares_free_string(name);
-    at += static_cast<std::size_t>(length);
-    return text;
-}
-
-// The MX and CNAME records of an answer. c-ares has a parser of its own, but it tells neither
-// aliases nor a null MX apart from nothing. RFC 1035 sections 4.1.1 to 4.1.3. False: malformed.
-bool read_answer(std::span<const unsigned char> message, MxAnswer& into) {
-    const auto number = [&](std::size_t at) {
-        return static_cast<unsigned>(message[at] << 8 | message[at + 1]);
-    };
-    if (message.size() < NS_HFIXEDSZ) return false;
-    std::size_t at = NS_HFIXEDSZ;
-    for (unsigned i = 0; i < number(4); ++i) {
-        if (!take_name(message, at)) return false;
-        at += NS_QFIXEDSZ;
-    }
-    for (unsigned i = 0; i < number(6); ++i) {
-        if (!take_name(message, at) || at + NS_RRFIXEDSZ > message.size()) return false;
-        const unsigned type = number(at), length = number(at + 8);
-        at += NS_RRFIXEDSZ;
-        const std::size_t end = at + length;
-        if (end > message.size()) return false;
-        std::size_t data = at + (type == ns_t_mx ? 2 : 0);
-        if (type == ns_t_mx || type == ns_t_cname) {
-            if (length < 3 && type == ns_t_mx) return false;
-            const auto name = take_name(message, data);
-            if (!name || data > end) return false;
-            if (type == ns_t_mx)
-                into.hosts.push_back({number(at), *name});
-            else
-                into.alias = *name;
-        }
-        at = end;
-    }
-    return true;
-}
-
-void mx_answered(void* to, int status, int, unsigned char* octets, int size) {
-    auto& answer = *static_cast<MxAnswer*>(to);
-    answer.status = status;
-    // ENODATA comes with the message: there may be an alias in it.
-    if (octets && size > 0 && (status == ARES_SUCCESS || status == ARES_ENODATA) &&
-        !read_answer({octets, static_cast<std::size_t>(size)}, answer))
-        answer.status = ARES_EBADRESP;
-    answer.channel->finished();
 }
 
 void addresses_answered(void* to, int status, int, ares_addrinfo* info) {
@@ -117,6 +54,8 @@ void addresses_answered(void* to, int status, int, ares_addrinfo* info) {
     if (info) ares_freeaddrinfo(info);
     answer.channel->finished();
 }
+
+Instant in_patience() { return std::chrono::steady_clock::now() + Resolver::patience; }
 
 bool is_no(int status) { return status == ARES_ENOTFOUND || status == ARES_ENODATA; }
 
@@ -184,13 +123,11 @@ Task<Found<std::vector<std::string>>> Resolver::mail_hosts(std::string domain, s
     if (literal(domain)) co_return Hosts{domain};
     std::string name = domain;
     for (int followed = 0; followed <= most_aliases; ++followed) {
-        MxAnswer answer;
-        answer.channel = DnsChannel::open(loop_, server_);
-        if (!answer.channel) co_return tl::unexpected(not_now(name, ARES_ENOTINITIALIZED));
-        ares_query(answer.channel->get(), name.c_str(), ns_c_in, ns_t_mx, mx_answered, &answer);
-        co_await answer.channel->wait();
-        if (!answer.hosts.empty())
-            co_return usable(std::move(answer.hosts), domain, lower(self), random_);
+        DnsAnswer answer = co_await ask_dns(loop_, server_, name, ns_t_mx, in_patience());
+        std::vector<Mx> hosts;
+        for (DnsRecord& record : answer.records)
+            hosts.push_back({record.preference, std::move(record.data)});
+        if (!hosts.empty()) co_return usable(std::move(hosts), domain, lower(self), random_);
         if (answer.status == ARES_ENOTFOUND)
             co_return tl::unexpected(
                 NoHost{false, "5.1.2", fmt::format("The domain {} does not exist", domain)});
@@ -220,7 +157,7 @@ Task<Found<std::vector<tcp::endpoint>>> Resolver::addresses(std::string host, st
     hints.ai_flags = ARES_AI_NUMERICSERV;
     ares_getaddrinfo(answer.channel->get(), host.c_str(), nullptr, &hints, addresses_answered,
                      &answer);
-    co_await answer.channel->wait();
+    co_await answer.channel->wait(in_patience());
     if (!answer.endpoints.empty()) co_return std::move(answer.endpoints);
     if (is_no(answer.status) || answer.status == ARES_SUCCESS)
         co_return tl::unexpected(

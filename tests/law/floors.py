@@ -36,7 +36,8 @@ ONLY = {
     "boost/asio": ["net", "run"],
     "openssl/": ["net"],
     "ares.h": ["net"],
+    "spf2/": ["net"],
 }
 
 # headers nobody may use in a header file (they are slow to compile)
-NOT_IN_HEADERS = ["nlohmann/", "CLI/", "toml++/"]
+NOT_IN_HEADERS = ["nlohmann/", "CLI/", "toml++/", "spf2/"]

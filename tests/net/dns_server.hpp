@@ -13,10 +13,10 @@
 
 class DnsServer {
   public:
-    enum Type { a = 1, cname = 5, mx = 15, aaaa = 28 };
+    enum Type { a = 1, cname = 5, ptr = 12, mx = 15, txt = 16, aaaa = 28 };
     struct Record {
         Type type;
-        std::string data;         // an address, or a name
+        std::string data;         // an address, a name, a text
         unsigned preference = 0;  // of an MX
         std::string owner = {};   // another name than was asked for (behind a CNAME)
     };
@@ -68,6 +68,11 @@ class DnsServer {
             ::inet_pton(record.type == a ? AF_INET : AF_INET6, record.data.c_str(), address);
             return std::string(address, record.type == a ? 4 : 16);
         }
+        for (std::size_t at = 0; record.type == txt && at < record.data.size(); at += 255) {
+            const std::string piece = record.data.substr(at, 255);
+            data += static_cast<char>(piece.size()) + piece;
+        }
+        if (record.type == txt) return data;
         if (record.type == mx) number(data, record.preference);
         return data + name(record.data);
     }
