@@ -219,6 +219,18 @@ struct Refreshed {
     Changes changes;
 };
 
+// FETCH … (CHANGEDSINCE n VANISHED) (RFC 7162 section 3.2.6): which UIDs of `uids` vanished after
+// `modseq`. Where it is not known when they vanished: all that are not there. On the disk pool. →
+// Vanished
+struct VanishedSince {
+    ModSeq modseq = 0;
+    UidSet uids;
+};
+struct Vanished {
+    Verdict verdict;
+    UidSet uids;
+};
+
 // CLOSE, UNSELECT, LOGOUT: the mailbox is no longer selected. `expunge`: first remove what is
 // \Deleted. → Verdict
 struct Unselect {
@@ -385,7 +397,7 @@ using Question = std::variant<MayConnect, MayLogin, ListFolders, Create, Delete,
                               AppendOctets, AppendCommit, AppendDiscard>;
 
 using Answer = std::variant<Verdict, Folders, Statuses, Quota, Annotations, Selected, Refreshed,
-                            Fetched, Found, Stored, Changed, Copied, Appended>;
+                            Vanished, Fetched, Found, Stored, Changed, Copied, Appended>;
 
 wire::Place place(const Question& question);
 

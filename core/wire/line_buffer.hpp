@@ -28,6 +28,8 @@ class LineBuffer {
     explicit LineBuffer(std::size_t longest = 4096) : longest_(longest) {}
 
     void append(std::string_view octets);
+    // Another bound from here on: a login may widen it.
+    void set_longest(std::size_t octets) { longest_ = octets; }
 
     // The next line up to LF (CRLF, or a bare one), or nothing while it is unfinished. A CR
     // elsewhere than before LF is part of the text, and so is NUL.
