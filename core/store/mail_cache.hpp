@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -50,23 +51,34 @@ class MailCache {
         Uid uid = 0;
         std::uint32_t length : 24 = 0;
         std::uint32_t kind : 8 = 0;
-        std::uint64_t at = 0;  // of the value in the file
+        std::uint64_t at = 0;  // of its record in the file, or behind it in pending_
+        bool operator<(const Place& other) const;
     };
-    struct Entry;
+
+    void open();
+    void begin_anew(std::string_view header);
+    void cut(std::uint64_t size);
+    void put_in_order();
+    void note(const Place& place);
+    void merge_added();
+    bool read(std::uint64_t at, char* into, std::size_t size);
+    std::optional<std::string> value(const Place& place);
+    void write_pending();
+    void rewrite(const std::vector<Place>& kept);
+    void complain(const Fault& fault);
 
     disk::Disk& disk_;
     Log log_;
-    const std::string maildir_;
+    const std::string path_;
     const std::uint32_t uid_validity_, version_;
     std::mutex mutex_;
     bool opened_ = false, complained_ = false;
-    std::unique_ptr<disk::File> file_;
-    std::uint64_t size_ = 0;      // of the file
-    std::vector<Place> places_;   // by UID and kind
-    std::vector<Place> added_;    // since; not yet in order
-    std::string pending_;         // records not yet written
-    std::string window_;          // what was read last …
-    std::uint64_t window_at_ = 0;  // … and where it begins
+    std::unique_ptr<disk::File> file_;  // null where the disk would not have it
+    std::uint64_t size_ = 0;            // of the file
+    std::vector<Place> places_, added_;  // by UID and kind; added_ are the latest few
+    std::string pending_;               // records not yet written
+    std::string window_;                // what was read last …
+    std::uint64_t window_at_ = 0;       // … and where it begins
 };
 
 }  // namespace mailhandler::store

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "store/message_flags.hpp"
 #include "store/node.hpp"
 
 namespace mailhandler::store {
@@ -25,19 +26,10 @@ std::optional<std::uint64_t> number_after(std::string_view fields, std::string_v
     return number;
 }
 
-std::string_view without_flags(std::string_view file) { return file.substr(0, file.find(':')); }
-
 // The decimal digits that a base name begins with, without leading zeros: the delivery's seconds.
 std::string_view leading_number(std::string_view base) {
     base = base.substr(std::min(base.find_first_not_of('0'), base.size()));
     return base.substr(0, std::min(base.find_first_not_of("0123456789"), base.size()));
-}
-
-bool older(const MessageName& one, const MessageName& other) {
-    const auto first = leading_number(one.base), second = leading_number(other.base);
-    if (first.size() != second.size()) return first.size() < second.size();
-    if (const int order = first.compare(second); order != 0) return order < 0;
-    return one.base < other.base;
 }
 
 // Adds the messages of one directory, new/ or cur/.
@@ -64,7 +56,7 @@ std::vector<MessageName> oldest_first(std::vector<MessageName> messages) {
     std::vector<std::uint32_t> order(messages.size());
     std::iota(order.begin(), order.end(), 0u);
     std::sort(order.begin(), order.end(),
-              [&](auto one, auto other) { return older(messages[one], messages[other]); });
+              [&](auto one, auto other) { return older(messages[one].base, messages[other].base); });
     std::vector<MessageName> sorted;
     sorted.reserve(messages.size());
     for (const auto each : order) sorted.push_back(std::move(messages[each]));
@@ -72,6 +64,18 @@ std::vector<MessageName> oldest_first(std::vector<MessageName> messages) {
 }
 
 }  // namespace
+
+bool older(std::string_view base, std::string_view other) {
+    const auto first = leading_number(base), second = leading_number(other);
+    if (first.size() != second.size()) return first.size() < second.size();
+    if (const int order = first.compare(second); order != 0) return order < 0;
+    return base < other;
+}
+
+std::optional<std::uint64_t> size_in_name(std::string_view file, char which) {
+    const char tag[] = {',', which, '=', '\0'};
+    return number_after(without_flags(file), tag);
+}
 
 UniqueNames::UniqueNames(const Clock& clock, std::string_view node, unsigned pid)
     : clock_(clock), node_(node_id(node)), pid_(pid) {}

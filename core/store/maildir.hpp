@@ -46,6 +46,12 @@ struct MessageName {
 // Takes a maildir entry apart; entries that begin with a dot are not messages (nothing).
 std::optional<MessageName> parse_message_name(std::string_view file);
 
+// The order of messages by age: by the seconds that their base names begin with, then by name.
+bool older(std::string_view base, std::string_view other);
+
+// The number behind ",S=" or ",W=" of an entry (`which`: 'S', 'W').
+std::optional<std::uint64_t> size_in_name(std::string_view file, char which);
+
 // cur/, new/ and tmp/ made and, but for tmp/, their entries synced with those of the directories
 // above; quietly where they are. Where tmp/ is there, all of that was done.
 Result<> make_maildir(disk::Disk& disk, const std::string& path);

@@ -40,7 +40,7 @@ class NameBlocks {
 
   private:
     std::vector<std::shared_ptr<char[]>> blocks_;
-    std::size_t used_ = 0;  // of the last block
+    std::size_t used_ = 0, left_ = 0;  // of the last block
     std::size_t octets_ = 0;
 };
 
@@ -63,7 +63,7 @@ class MessageList {
     std::optional<std::uint64_t> wire_size(const ListedMessage& message) const;
     // ,S= of its name: octets of the file, for quotas.
     std::optional<std::uint64_t> file_size(const ListedMessage& message) const;
-    const ListedMessage* find(Uid uid) const;  // null: not there
+    const ListedMessage* find(Uid uid) const;  // null: it is not there
 
     std::string maildir;
     NameBlocks names;
