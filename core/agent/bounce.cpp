@@ -23,10 +23,10 @@ std::string why_never(const Unsent& unsent, const Result<mail::Address>& sender)
 }
 
 // As the sender knows this recipient.
-mail::Undelivered undelivered(const store::Owed& owed) {
+mail::Undelivered undelivered(const store::Owed& owed, mail::DsnAction action) {
     mail::Undelivered failed;
     failed.asked = owed.recipient;
-    failed.reply = owed.last_reply;
+    failed.reply = action == mail::DsnAction::relayed ? std::string() : owed.last_reply;
     if (owed.original.empty()) return failed;
     if (auto asked = mail::Address::parse_recipient(owed.original)) {
         failed.target = std::exchange(failed.asked.address, std::move(*asked));
@@ -37,11 +37,11 @@ mail::Undelivered undelivered(const store::Owed& owed) {
     return failed;
 }
 
-store::Queued envelope_to(const mail::Address& sender, bool smtputf8, WallTime now) {
+store::Queued envelope_to(const mail::Address& sender, const mail::ComposedDsn& dsn, WallTime now) {
     store::Queued envelope;
     envelope.kind = store::Queued::Kind::bounce;
-    envelope.sender.smtputf8 = smtputf8;
-    if (smtputf8) envelope.sender.body = mail::BodyType::eight_bit_mime;
+    envelope.sender.smtputf8 = dsn.smtputf8;
+    if (dsn.eight_bit) envelope.sender.body = mail::BodyType::eight_bit_mime;
     mail::Notify never;  // RFC 3461 section 6.1
     never.given = never.never = true;
     envelope.owed.push_back({{sender, never, {}}, {}, {}, false});
@@ -76,7 +76,7 @@ std::variant<Report, Untold> Bounces::about(const Unsent& unsent, const std::str
     mail::Dsn dsn;
     for (const store::Owed& owed : unsent.recipients)
         if (mail::is_wanted(owed.recipient.notify, unsent.action))
-            dsn.recipients.push_back(undelivered(owed));
+            dsn.recipients.push_back(undelivered(owed, unsent.action));
     if (dsn.recipients.empty()) return Untold{"its sender asked not to be told", false};
     const auto sender = mail::Address::parse_sender(message.original_sender);
     // A bounce that reaches nobody, ours or one that came back, is nobody's loss.
@@ -95,8 +95,9 @@ std::variant<Report, Untold> Bounces::about(const Unsent& unsent, const std::str
     dsn.arrived = message.arrived;
     dsn.now = clock_.wall();
     dsn.until = unsent.until;
+    dsn.content = unsent.content;
     mail::ComposedDsn composed = mail::compose(dsn);
-    return Report{envelope_to(*sender, composed.smtputf8, dsn.now), std::move(composed.octets)};
+    return Report{envelope_to(*sender, composed, dsn.now), std::move(composed.octets)};
 }
 
 }  // namespace mailhandler::agent

@@ -54,7 +54,8 @@ struct Unsent {
     std::span<const store::Owed> recipients;  // of it: who did not get it
     std::string_view header;                  // the message's beginning, all its header at least
     mail::DsnAction action = mail::DsnAction::failed;
-    WallTime until{};  // delayed: when it is given up
+    WallTime until{};              // delayed: when it is given up
+    std::string_view content = {};  // the whole message, where its sender may have it back
 };
 
 // A report for the spool.

@@ -261,10 +261,10 @@ void Reception::drop_refused(std::vector<Copy>& copies, const Fates& fates) {
 
 // Writes all copies and makes them durable and visible, or none.
 Result<> Reception::store_copies(const std::vector<Copy>& made, const std::vector<Forward*>& out,
-                                 std::optional<Forward> bounce, const mail::Envelope& envelope,
+                                 std::vector<Forward> reports, const mail::Envelope& envelope,
                                  const Content& content) {
     std::vector<store::Delivery> deliveries;
-    deliveries.reserve(made.size() + out.size() + 1);
+    deliveries.reserve(made.size() + out.size() + reports.size());
     std::vector<std::uint64_t> sizes;
     std::vector<std::string_view> parts;
     const auto parts_behind = [&](std::string_view lines) {
@@ -286,9 +286,9 @@ Result<> Reception::store_copies(const std::vector<Copy>& made, const std::vecto
         if (!written) return tl::unexpected(written.error());
         deliveries.push_back(std::move(*written));
     }
-    if (bounce) {
-        parts.assign({bounce->lines});
-        auto written = room_.outgoing->prepare(bounce->envelope, parts, nullptr, {});
+    for (Forward& report : reports) {
+        parts.assign({report.lines});
+        auto written = room_.outgoing->prepare(report.envelope, parts, nullptr, {});
         if (!written) return tl::unexpected(written.error());
         deliveries.push_back(std::move(*written));
     }
@@ -296,7 +296,7 @@ Result<> Reception::store_copies(const std::vector<Copy>& made, const std::vecto
     for (std::size_t i = 0; i < made.size(); ++i)
         room_.quotas.delivered(made[i].maildir, sizes[i]);
     for (const Forward* copy : out) room_.outgoing->queued(copy->envelope.id);
-    if (bounce) room_.outgoing->queued(bounce->envelope.id);
+    for (const Forward& report : reports) room_.outgoing->queued(report.envelope.id);
     return {};
 }
 
@@ -344,7 +344,7 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
     const std::string trace = mail::received(hop);
     const auto stored = made.empty() && out.empty()
                             ? Result<>()
-                            : store_copies(made, out, bounce_of(message.envelope, fates),
+                            : store_copies(made, out, reports_of(message.envelope, fates),
                                            message.envelope, {trace, inbound, rest});
     if (!stored) {
         room_.log.error(fmt::format("a message from {} could not be stored: {}",

@@ -101,8 +101,11 @@ class Reception {
     // The copies that leave; what comes back to where it was makes its recipient's fate.
     std::vector<Forward*> leaving(const mail::Envelope& envelope, const mail::Inbound& inbound,
                                   Fates& fates);
-    // What the sender is to be told although the message as a whole was taken.
-    std::optional<Forward> bounce_of(const mail::Envelope& envelope, const Fates& fates);
+    // What the sender is to be told although the message as a whole was taken: who does not get it
+    // after all, and who has it, where that was asked for.
+    std::vector<Forward> reports_of(const mail::Envelope& envelope, const Fates& fates);
+    std::optional<Forward> report_of(const mail::Envelope& envelope, std::vector<store::Owed> owed,
+                                     mail::DsnAction action);
     // What is written of the message itself, behind each copy's own lines.
     struct Content {
         const std::string& trace;
@@ -110,7 +113,7 @@ class Reception {
         std::string_view rest;
     };
     Result<> store_copies(const std::vector<Copy>& made, const std::vector<Forward*>& out,
-                          std::optional<Forward> bounce, const mail::Envelope& envelope,
+                          std::vector<Forward> reports, const mail::Envelope& envelope,
                           const Content& content);
     std::vector<smtp::Reply> report(const mail::Envelope& envelope, const std::string& id,
                                     std::uint64_t size, const Fates& fates);

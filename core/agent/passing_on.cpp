@@ -16,8 +16,11 @@ std::optional<smtp::Reply> Reception::pass_on(const smtp::MayTo& question,
     std::map<mail::Address, std::vector<mail::Address>> by_ours;
     for (const route::ToForward& target : targets)
         by_ours[target.delivered_to].push_back(target.address);
+    // Of a mailbox here too, success is told once: of that.
+    mail::Recipient recipient = question.recipient;
+    if (!accepted.to.empty()) recipient.notify = recipient.notify.without_success();
     for (const auto& [ours, addresses] : by_ours) {
-        auto copy = forward(room_.outgoing->srs, *question.sender, question.recipient, ours,
+        auto copy = forward(room_.outgoing->srs, *question.sender, recipient, ours,
                             addresses, room_.clock.wall());
         if (!copy)
             return smtp::Reply{553, "5.1.7", "The sender's address is too long to be passed on"};
@@ -62,29 +65,46 @@ std::vector<Forward*> Reception::leaving(const mail::Envelope& envelope,
 
 // In SMTP one answer stands for all recipients: who does not get the message although it was taken,
 // only a bounce can tell.
-std::optional<Forward> Reception::bounce_of(const mail::Envelope& envelope, const Fates& fates) {
+std::vector<Forward> Reception::reports_of(const mail::Envelope& envelope, const Fates& fates) {
+    std::vector<store::Owed> failed, delivered;
     const bool any = std::any_of(fates.begin(), fates.end(), [](const auto& no) { return !no; });
-    if (lmtp_ || !any || !room_.outgoing) return {};
+    for (std::size_t i = 0; i < fates.size(); ++i) {
+        const mail::Recipient& recipient = envelope.recipients[i];
+        if (fates[i] && any && !lmtp_)
+            failed.push_back({recipient, {},
+                              fmt::format("{} {} {}", fates[i]->code, fates[i]->enhanced,
+                                          fates[i]->text),
+                              false});
+        else if (!fates[i] && recipient.notify.success && !accepted_[i].to.empty())
+            delivered.push_back({recipient, {}, {}, false});
+    }
+    std::vector<Forward> reports;
+    if (auto report = report_of(envelope, std::move(failed), mail::DsnAction::failed))
+        reports.push_back(std::move(*report));
+    if (auto report = report_of(envelope, std::move(delivered), mail::DsnAction::delivered))
+        reports.push_back(std::move(*report));
+    return reports;
+}
+
+std::optional<Forward> Reception::report_of(const mail::Envelope& envelope,
+                                            std::vector<store::Owed> owed,
+                                            mail::DsnAction action) {
+    if (owed.empty() || !room_.outgoing) return {};
     store::Queued message;
     message.kind = store::Queued::Kind::submission;
     message.sender = envelope.sender;
     message.original_sender = envelope.sender.text();
     message.authenticated = sender_is_genuine();
     message.arrived = room_.clock.wall();
-    for (std::size_t i = 0; i < fates.size(); ++i)
-        if (fates[i])
-            message.owed.push_back({envelope.recipients[i], {},
-                                    fmt::format("{} {} {}", fates[i]->code, fates[i]->enhanced,
-                                                fates[i]->text),
-                                    false});
-    if (message.owed.empty()) return {};
-    auto answer = room_.outgoing->bounces.about({message, message.owed, head_},
+    message.owed = std::move(owed);
+    auto answer = room_.outgoing->bounces.about({message, message.owed, head_, action},
                                                 snapshot_.server->hostname);
     if (auto* report = std::get_if<Report>(&answer))
         return Forward{std::move(report->envelope), std::move(report->octets), {}};
-    room_.log.error(fmt::format("{} of {} is not told of {}: {}", message.original_sender,
-                                client_.peer.address, message.owed.front().last_reply,
-                                std::get<Untold>(answer).why));
+    if (action == mail::DsnAction::failed)
+        room_.log.error(fmt::format("{} of {} is not told of {}: {}", message.original_sender,
+                                    client_.peer.address, message.owed.front().last_reply,
+                                    std::get<Untold>(answer).why));
     return {};
 }
 

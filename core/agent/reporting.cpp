@@ -11,23 +11,45 @@ namespace mailhandler::agent {
 namespace {
 
 constexpr std::size_t block = 16 << 10;
+constexpr std::uint64_t most_content = 256 << 10;  // octets
 
-// The message's beginning, with all its header.
-Result<std::string> header_of(store::Spool& spool, const std::string& id) {
-    auto file = spool.open(id);
-    if (!file) return tl::unexpected(file.error());
+struct Shown {
+    std::string octets;
+    bool whole = false;
+    std::string_view content() const { return whole ? octets : std::string_view(); }
+};
+
+// Whoever is who they say, and asked for it, gets what they wrote back (RFC 3461 section 4.3).
+bool wants_content(const Trouble& trouble) {
+    return trouble.action == mail::DsnAction::failed && trouble.envelope.authenticated &&
+           trouble.envelope.sender.ret == mail::Ret::full &&
+           trouble.envelope.size <= most_content;
+}
+
+// The message's beginning, with all its header; or the whole of it.
+Result<std::string> read_octets(disk::File& file, bool whole) {
     std::string head;
     for (;;) {
         const std::size_t before = head.size();
         head.resize(before + block);
-        const auto got = (*file)->read_at(before, head.data() + before, block);
+        const auto got = file.read_at(before, head.data() + before, block);
         if (!got) return tl::unexpected(got.error());
         head.resize(before + *got);
         mail::HeaderScan scan(head);
         while (scan.next()) {
         }
-        if (*got == 0 || scan.complete() || head.size() > mail::longest_header) return head;
+        if (*got == 0) return head;
+        if (!whole && (scan.complete() || head.size() > mail::longest_header)) return head;
     }
+}
+
+Result<Shown> read(store::Spool& spool, const Trouble& trouble) {
+    auto file = spool.open(trouble.envelope.id);
+    if (!file) return tl::unexpected(file.error());
+    const bool whole = wants_content(trouble);
+    auto octets = read_octets(**file, whole);
+    if (!octets) return tl::unexpected(octets.error());
+    return Shown{std::move(*octets), whole};
 }
 
 std::string first_of(const store::Queued& envelope) {
@@ -46,9 +68,10 @@ Result<> Reporting::add(Report report) {
 }
 
 Result<> Reporting::failed(const Trouble& trouble) {
-    const auto header = header_of(spool_, trouble.envelope.id);
-    if (!header) return tl::unexpected(header.error());
-    auto answer = bounces_.about({trouble.envelope, trouble.envelope.owed, *header},
+    const auto shown = read(spool_, trouble);
+    if (!shown) return tl::unexpected(shown.error());
+    auto answer = bounces_.about({trouble.envelope, trouble.envelope.owed, shown->octets,
+                                  trouble.action, {}, shown->content()},
                                  trouble.hostname);
     if (auto* report = std::get_if<Report>(&answer)) return add(std::move(*report));
     const Untold& untold = std::get<Untold>(answer);
@@ -63,11 +86,11 @@ Result<> Reporting::failed(const Trouble& trouble) {
     return hold_undeliverable(disk_, layout_, spool_, clock_, trouble, untold.why);
 }
 
-void Reporting::delayed(const Trouble& trouble) {
-    const auto header = header_of(spool_, trouble.envelope.id);
-    if (!header) return;
-    auto answer = bounces_.about({trouble.envelope, trouble.envelope.owed, *header,
-                                  mail::DsnAction::delayed, trouble.until},
+void Reporting::tell(const Trouble& trouble) {
+    const auto shown = read(spool_, trouble);
+    if (!shown) return;
+    auto answer = bounces_.about({trouble.envelope, trouble.envelope.owed, shown->octets,
+                                  trouble.action, trouble.until},
                                  trouble.hostname);
     auto* report = std::get_if<Report>(&answer);
     if (!report) return;

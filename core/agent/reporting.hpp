@@ -1,4 +1,4 @@
-// What becomes of trouble with queued mail (Dispatch::failed, delayed): its sender is told by a
+// What becomes of trouble with queued mail (Dispatch::failed, tell): its sender is told by a
 // report that goes into the queue, or the message is held, or neither is due. Who is told says
 // Bounces; this reads the message, and writes.
 #pragma once
@@ -24,8 +24,8 @@ class Reporting {
     // On success somebody has it durably, or nobody shall: a bounce that failed itself, a sender who
     // asked not to be told. A crash before the queue knows tells, or holds, once more. Blocking.
     Result<> failed(const Trouble& trouble);
-    // The sender is told, where that may be; nothing depends on it.
-    void delayed(const Trouble& trouble);
+    // Of what is late or relayed the sender is told, where that may be; nothing depends on it.
+    void tell(const Trouble& trouble);
 
   private:
     Result<> add(Report report);

@@ -29,6 +29,14 @@ WallTime whole_seconds(WallTime time) {
     return std::chrono::floor<std::chrono::seconds>(time);
 }
 
+// What the next host may report: of a forward no success, which would name where it went. We tell of
+// that ourselves (RFC 3461 section 5.2.7.4).
+mail::Recipient as_told(const store::Owed& owed) {
+    mail::Recipient recipient = owed.recipient;
+    if (!owed.original.empty()) recipient.notify = recipient.notify.without_success();
+    return recipient;
+}
+
 }  // namespace
 
 Transfer::Transfer(Dispatch& dispatch, Route route)
@@ -41,7 +49,7 @@ Transfer::~Transfer() {
 smtp::ClientAnswer Transfer::answer(smtp::ClientQuestion question) {
     smtp::ClientAnswer answer;
     if (auto* outcome = std::get_if<smtp::Outcome>(&question)) {
-        settle(outcome->recipients);
+        settle(*outcome);
     } else if (auto* no = std::get_if<smtp::NoService>(&question)) {
         no_service_ = std::move(*no);
     } else {
@@ -52,7 +60,7 @@ smtp::ClientAnswer Transfer::answer(smtp::ClientQuestion question) {
 }
 
 void Transfer::refuse_lane(const smtp::Reply& reply) {
-    while (take()) settle(std::vector<smtp::Reply>(chosen_.size(), reply));
+    while (take()) settle({std::vector<smtp::Reply>(chosen_.size(), reply)});
 }
 
 std::optional<smtp::Outgoing> Transfer::next_message() {
@@ -64,7 +72,7 @@ std::optional<smtp::Outgoing> Transfer::next_message() {
             message.sender.size.reset();  // the session knows the size
             message.utf8_headers = envelope_.sender.smtputf8;
             for (const std::size_t i : chosen_)
-                message.recipients.push_back(envelope_.owed[i].recipient);
+                message.recipients.push_back(as_told(envelope_.owed[i]));
             message.body = file_body(std::move(*file), envelope_.size);
             return message;
         }
@@ -111,15 +119,16 @@ void Transfer::choose() {
 }
 
 // After every attempt: what each recipient's reply means, durably, before the next message.
-void Transfer::settle(const std::vector<smtp::Reply>& replies) {
+void Transfer::settle(const smtp::Outcome& outcome) {
     if (!job_) return;
-    std::vector<store::Owed> failed = note_replies(replies);
+    std::vector<store::Owed> failed = note_replies(outcome);
     if (!failed.empty()) hand_over(std::move(failed), false);
     round_over();
 }
 
-std::vector<store::Owed> Transfer::note_replies(const std::vector<smtp::Reply>& replies) {
-    std::vector<store::Owed> failed;
+std::vector<store::Owed> Transfer::note_replies(const smtp::Outcome& outcome) {
+    const std::vector<smtp::Reply>& replies = outcome.recipients;
+    std::vector<store::Owed> failed, relayed;
     for (std::size_t n = 0; n < chosen_.size(); ++n) {
         store::Owed& owed = envelope_.owed[chosen_[n]];
         const std::string key = owed.recipient.address.key();
@@ -129,6 +138,8 @@ std::vector<store::Owed> Transfer::note_replies(const std::vector<smtp::Reply>& 
         if (delivered(reply)) {
             record(watch::What::sent, owed, owed.last_reply);
             job_->settled.insert(key);
+            const bool reports = outcome.dsn && owed.original.empty();
+            if (owed.recipient.notify.success && !reports) relayed.push_back(owed);
         } else if (reply.code >= 500 && reply.code < 600) {
             failed.push_back(owed);
             job_->tried.insert(key);
@@ -137,6 +148,7 @@ std::vector<store::Owed> Transfer::note_replies(const std::vector<smtp::Reply>& 
             job_->tried.insert(key);
         }
     }
+    if (!relayed.empty()) tell_relayed(std::move(relayed));
     drop_settled();
     return failed;
 }
@@ -149,7 +161,7 @@ void Transfer::drop_settled() {
 
 // Failed recipients leave the queue once somebody has them.
 void Transfer::hand_over(std::vector<store::Owed> owed, bool expired) {
-    Trouble failed{envelope_, true, expired, {}, route_.hostname};
+    Trouble failed{envelope_, mail::DsnAction::failed, expired, {}, route_.hostname};
     failed.envelope.owed = std::move(owed);
     const Result<> taken = dispatch_.failed(failed);
     if (!taken) {
@@ -198,11 +210,19 @@ bool Transfer::round_over() {
 }
 
 void Transfer::tell_delay() {
-    Trouble late{envelope_, false, false, envelope_.arrived + retry_for(), route_.hostname};
+    Trouble late{envelope_, mail::DsnAction::delayed, false, envelope_.arrived + retry_for(),
+                 route_.hostname};
     std::erase_if(late.envelope.owed, [](const store::Owed& owed) { return owed.delay_told; });
     if (late.envelope.owed.empty()) return;
-    if (dispatch_.delayed) dispatch_.delayed(late);
+    if (dispatch_.tell) dispatch_.tell(late);
     for (store::Owed& owed : envelope_.owed) owed.delay_told = true;
+}
+
+void Transfer::tell_relayed(std::vector<store::Owed> owed) {
+    if (!dispatch_.tell) return;
+    Trouble relayed{envelope_, mail::DsnAction::relayed, false, {}, route_.hostname};
+    relayed.envelope.owed = std::move(owed);
+    dispatch_.tell(relayed);
 }
 
 void Transfer::write_down(WallTime next) {

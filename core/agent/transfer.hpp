@@ -18,23 +18,25 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "mail/dsn.hpp"
 #include "smtp/client_session.hpp"
 #include "store/spool.hpp"
 #include "watch/event.hpp"
 
 namespace mailhandler::agent {
 
-// Recipients who did not get their message, or not yet. `envelope.owed` are only they, each with its
-// last_reply; the message's octets are in the spool, under the envelope's id.
+// Recipients whose message met something that its sender may have to be told: it failed, is late, or
+// was taken by a host that reports nothing. `envelope.owed` are only they, each with its last_reply;
+// the message's octets are in the spool, under the envelope's id.
 struct Trouble {
     store::Queued envelope;
-    bool final = true;     // false: it is only late, and goes on being tried
+    mail::DsnAction action = mail::DsnAction::failed;
     bool expired = false;  // tried until its time was over
     WallTime until{};      // late: when it is given up
     std::string hostname;  // ours, for a report
 };
 
-// What all transfers share. Outlives them. `failed` and `delayed` are called from several threads.
+// What all transfers share. Outlives them. `failed` and `tell` are called from several threads.
 struct Dispatch {
     store::Spool& spool;
     Timetable& timetable;
@@ -43,8 +45,8 @@ struct Dispatch {
     std::function<void(watch::Event)> record;
     // Takes final trouble over: durably on success. On a fault the recipients stay in the queue.
     std::function<Result<>(const Trouble&)> failed;
-    // Told once of what is late; nobody answers for it. May be empty.
-    std::function<void(const Trouble&)> delayed;
+    // Told once of what is late or relayed; nobody answers for it. May be empty.
+    std::function<void(const Trouble&)> tell;
     Log log;
 };
 
@@ -79,12 +81,13 @@ class Transfer {
     bool take();
     std::optional<smtp::Outgoing> next_message();
     void choose();
-    void settle(const std::vector<smtp::Reply>& replies);
-    std::vector<store::Owed> note_replies(const std::vector<smtp::Reply>& replies);
+    void settle(const smtp::Outcome& outcome);
+    std::vector<store::Owed> note_replies(const smtp::Outcome& outcome);
     void drop_settled();
     bool round_over();
     std::chrono::seconds retry_for() const;
     void tell_delay();
+    void tell_relayed(std::vector<store::Owed> owed);
     void hand_over(std::vector<store::Owed> owed, bool expired);
     void write_down(WallTime next);
     void later(const Fault& fault);

@@ -15,6 +15,20 @@ namespace {
 // Of the message's header: what a person or a program still looks at.
 constexpr std::size_t most_header = 64 << 10;
 
+bool is_success(DsnAction action) {
+    return action == DsnAction::delivered || action == DsnAction::relayed;
+}
+
+const char* subject_of(DsnAction action) {
+    switch (action) {
+        case DsnAction::failed: return "Your message could not be delivered";
+        case DsnAction::delayed: return "Your message is delayed";
+        case DsnAction::delivered: return "Your message was delivered";
+        case DsnAction::relayed: return "Your message was passed on";
+    }
+    return "";
+}
+
 // One part of the report.
 struct Part {
     std::string type, text;
@@ -58,7 +72,7 @@ std::string recipient_fields(const Dsn& dsn, const Undelivered& failed, bool utf
     if (!failed.asked.orcpt.empty())
         field(out, "Original-Recipient", xtext_decoded(failed.asked.orcpt), utf8);
     field(out, "Final-Recipient", typed(failed.asked.address, utf8), utf8);
-    field(out, "Action", dsn.action == DsnAction::failed ? "failed" : "delayed", false);
+    field(out, "Action", name(dsn.action), false);
     field(out, "Status", status_of(failed.reply, dsn.action), false);
     const std::string reply = shown_reply(failed);
     if (is_reply(reply)) {
@@ -66,7 +80,8 @@ std::string recipient_fields(const Dsn& dsn, const Undelivered& failed, bool utf
             field(out, "Remote-MTA", "dns; " + failed.remote, false);
         field(out, "Diagnostic-Code", "smtp; " + reply, utf8);
     }
-    field(out, "Last-Attempt-Date", rfc5322_date(dsn.now), false);
+    if (!is_success(dsn.action))
+        field(out, "Last-Attempt-Date", rfc5322_date(dsn.now), false);
     if (dsn.action == DsnAction::delayed)
         field(out, "Will-Retry-Until", rfc5322_date(dsn.until), false);
     return out;
@@ -108,6 +123,23 @@ Part header_part(const Dsn& dsn, bool utf8) {
     return {"text/rfc822-headers", std::move(text), true};
 }
 
+// The message itself; nothing where it cannot go as it is (RFC 2046 section 5.2.1: no encoding).
+std::optional<Part> content_part(const Dsn& dsn, bool utf8) {
+    const auto too_long = [](std::string_view text) {
+        std::size_t begin = 0;
+        for (std::size_t end; begin < text.size(); begin = end + 1) {
+            end = std::min(text.find('\n', begin), text.size());
+            if (end - begin > 999) return true;
+        }
+        return false;
+    };
+    if (dsn.content.empty() || too_long(dsn.content) ||
+        dsn.content.find('\0') != dsn.content.npos)
+        return {};
+    const bool global = utf8 && !is_ascii(header_lines(dsn.content));
+    return Part{global ? "message/global" : "message/rfc822", std::string(dsn.content)};
+}
+
 Part words_part(const Dsn& dsn, bool utf8) {
     std::vector<Told> told;
     for (const Undelivered& failed : dsn.recipients)
@@ -142,33 +174,47 @@ std::string references(std::string_view header) {
 
 ComposedDsn compose(const Dsn& dsn) {
     const bool utf8 = dsn.to.needs_smtputf8();
+    auto whole = content_part(dsn, utf8);
     const std::vector<Part> parts = {words_part(dsn, utf8), status_part(dsn, utf8),
-                                     header_part(dsn, utf8)};
+                                     whole ? std::move(*whole) : header_part(dsn, utf8)};
+    const bool eight_bit = utf8 || std::any_of(parts.begin(), parts.end(), [](const Part& part) {
+                               return !part.encoded && !is_ascii(part.text);
+                           });
     const std::string boundary = boundary_of(dsn, parts);
     std::string out = fmt::format("Date: {}\r\n", rfc5322_date(dsn.now));
     out += fmt::format("From: Mail delivery <MAILER-DAEMON@{}>\r\n", dsn.hostname);
     out += fmt::format("To: <{}>\r\n", dsn.to.wire());
-    out += fmt::format("Subject: {}\r\n", dsn.action == DsnAction::failed
-                                              ? "Your message could not be delivered"
-                                              : "Your message is delayed");
+    out += fmt::format("Subject: {}\r\n", subject_of(dsn.action));
     out += fmt::format("Message-ID: <{}@{}>\r\n", dsn.id, dsn.hostname) + references(dsn.header);
     // RFC 3834 section 5: nobody's automaton answers it
     out += "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n";
     out += fmt::format("Content-Type: multipart/report; report-type={};\r\n\tboundary=\"{}\"\r\n",
                        utf8 ? "global-delivery-status" : "delivery-status", boundary);
-    if (utf8) out += "Content-Transfer-Encoding: 8bit\r\n";
+    if (eight_bit) out += "Content-Transfer-Encoding: 8bit\r\n";
     out += "\r\n";
     for (const Part& part : parts) append_part(out, boundary, part);
-    return {out + fmt::format("--{}--\r\n", boundary), utf8};
+    return {out + fmt::format("--{}--\r\n", boundary), utf8, eight_bit};
+}
+
+std::string_view name(DsnAction action) {
+    switch (action) {
+        case DsnAction::failed: return "failed";
+        case DsnAction::delayed: return "delayed";
+        case DsnAction::delivered: return "delivered";
+        case DsnAction::relayed: return "relayed";
+    }
+    return "";
 }
 
 bool is_wanted(const Notify& notify, DsnAction action) {
+    if (is_success(action)) return notify.success;
     if (!notify.given) return true;
     if (notify.never) return false;
     return action == DsnAction::failed ? notify.failure : notify.delay;
 }
 
 std::string status_of(std::string_view reply, DsnAction action) {
+    if (is_success(action)) return "2.0.0";
     const bool failed = action == DsnAction::failed;
     if (!is_reply(reply)) return failed ? "5.0.0" : "4.0.0";
     if (reply.front() != '5' && failed) return "4.4.7";

@@ -50,6 +50,32 @@ std::string about(const Dsn& dsn, const std::string& subject) {
     return fmt::format("\"{}\", of {},", subject, rfc5322_date(dsn.arrived));
 }
 
+const char* what_happened(DsnAction action) {
+    switch (action) {
+        case DsnAction::failed: return "could not be delivered to:";
+        case DsnAction::delayed: return "has not yet been delivered to:";
+        case DsnAction::delivered: return "was put into the mailbox of:";
+        case DsnAction::relayed: return "was passed on to the mail server of:";
+    }
+    return "";
+}
+
+std::string what_follows(const Dsn& dsn) {
+    switch (dsn.action) {
+        case DsnAction::failed:
+            return "It will not be tried again. Whoever is not named here is not concerned.";
+        case DsnAction::delayed:
+            return fmt::format("You need do nothing: it will be tried again until {}, and if it then "
+                               "cannot be delivered you will be told.",
+                               rfc5322_date(dsn.until));
+        case DsnAction::delivered:
+            return "You asked to be told. Whether it was read, nobody here can know.";
+        case DsnAction::relayed:
+            return "You asked to be told when it is delivered; that server may not tell you.";
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string meaning(const std::string& status) {
@@ -62,27 +88,21 @@ std::string meaning(const std::string& status) {
 }
 
 std::string words(const Dsn& dsn, std::span<const Told> told, const std::string& subject) {
-    const bool failed = dsn.action == DsnAction::failed;
+    const bool trouble = dsn.action == DsnAction::failed || dsn.action == DsnAction::delayed;
     std::string out = wrapped("This is the mail server " + dsn.hostname + ".", "") + "\r\n";
     out += wrapped(
-        fmt::format("Your message {} {}", about(dsn, subject),
-                    failed ? "could not be delivered to:" : "has not yet been delivered to:"),
+        fmt::format("Your message {} {}", about(dsn, subject), what_happened(dsn.action)),
         "");
     for (const Told& one : told) {
         out += "\r\n    " + clean(one.address, true) + "\r\n";
+        if (!trouble) continue;
         out += wrapped(meaning(one.status), "        ");
         if (one.reply.empty()) continue;
         const std::string who = one.remote.empty() ? "The reply was" : one.remote + " said";
         out += wrapped(fmt::format("{}: {}", who, one.reply), "        ");
     }
     out += "\r\n";
-    out +=
-        wrapped(failed ? "It will not be tried again. Whoever is not named here is not concerned."
-                       : fmt::format("You need do nothing: it will be tried again until {}, and "
-                                     "if it then cannot be delivered you will be told.",
-                                     rfc5322_date(dsn.until)),
-                "");
-    return out;
+    return out + wrapped(what_follows(dsn), "");
 }
 
 }  // namespace mailhandler::mail

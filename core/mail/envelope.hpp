@@ -14,6 +14,13 @@ namespace mailhandler::mail {
 struct Notify {
     bool given = false;
     bool never = false, success = false, failure = false, delay = false;
+    // The same, but of success somebody else tells.
+    Notify without_success() const {
+        Notify rest = *this;
+        rest.success = false;
+        rest.never = given && !failure && !delay;
+        return rest;
+    }
     bool operator==(const Notify&) const = default;
 };
 

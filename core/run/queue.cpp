@@ -98,7 +98,7 @@ Queue::Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spo
       dispatch_{spool, timetable_, room.clock, random_,
                 [&room](watch::Event event) { room.recorder.record(std::move(event)); },
                 [this](const agent::Trouble& trouble) { return reporting_.failed(trouble); },
-                [this](const agent::Trouble& trouble) { reporting_.delayed(trouble); }, room.log},
+                [this](const agent::Trouble& trouble) { reporting_.tell(trouble); }, room.log},
       slow_("outbound", 2),
       timer_(loop.context()) {}
 

@@ -54,6 +54,7 @@ struct WantMessage {};
 // What became of the message: one reply for each recipient, in their order.
 struct Outcome {
     std::vector<Reply> recipients;
+    bool dsn = false;  // the server was told who wants reports, and sends them (RFC 3461)
 };
 // No message can be sent over this connection: the greeting, EHLO, STARTTLS or AUTH failed. `doing`
 // is the command. `handshake`: TLS was begun and failed, a new connection may go without.

@@ -167,6 +167,7 @@ void ClientSession::refuse_rest(const Reply& reply) {
 
 void ClientSession::finish_message() {
     Outcome outcome;
+    outcome.dsn = offers_.dsn;
     outcome.recipients.reserve(outcomes_.size());
     for (auto& reply : outcomes_) outcome.recipients.push_back(std::move(*reply));
     outcomes_.clear();

@@ -126,6 +126,38 @@ TEST_CASE("What was passed on before is not passed on again, and its sender is t
     CHECK(post.queued.size() == 2);
 }
 
+TEST_CASE("Success is told of what lies in a mailbox here, and by the queue of what does not") {
+    Post post;
+    Reception reception(post.room.room, post.room.client, false);
+    mail::Sender sender;
+    sender.address = mail::Address::parse("a@client.example").value();
+    sender.envid = "E1";
+    mail::Envelope envelope{sender, {}};
+    for (const char* text : {"both@example.com", "anne@example.com", "who@out.example"}) {
+        mail::Recipient recipient{mail::Address::parse(text).value(), {}, {}};
+        recipient.notify.given = recipient.notify.success = recipient.notify.failure =
+            std::string(text) != "anne@example.com";
+        envelope.recipients.push_back(std::move(recipient));
+    }
+    reception.answer(smtp::MayFrom{envelope.sender});
+    for (const auto& recipient : envelope.recipients)
+        reception.answer(smtp::MayTo{&envelope.sender, recipient, 0});
+    const auto answer = reception.answer(smtp::Commit{envelope, content});
+    CHECK(answer.replies.at(0).code == 250);
+    REQUIRE(post.queued.size() == 3);
+    CHECK_FALSE(post.queued[0].owed.at(0).recipient.notify.success);  // both: told of below
+    CHECK(post.queued[0].owed.at(0).recipient.notify.failure);
+    CHECK(post.queued[1].owed.at(0).recipient.notify.success);
+    CHECK(post.queued[2].kind == Kind::bounce);
+    std::string report;
+    for (const std::string& text : post.in("queue"))
+        if (text.find("Action: delivered") != text.npos) report = text;
+    CHECK_THAT(report, Contains("Final-Recipient: rfc822;both@example.com\r\n"));
+    CHECK_THAT(report, Contains("Original-Envelope-Id: E1\r\n"));
+    CHECK_THAT(report, !Contains("rfc822;anne"));
+    CHECK_THAT(report, !Contains("rfc822;who"));
+}
+
 TEST_CASE("A bounce of what we passed on comes back to its sender") {
     Post post;
     const auto there = post.srs

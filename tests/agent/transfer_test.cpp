@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "agent/forward.hpp"
 #include "agent/retry.hpp"
 #include "agent/undeliverable.hpp"
 #include "support/temporary_directory.hpp"
@@ -28,7 +29,8 @@ struct SetRandom final : Random {
 struct Office {
     Office() : disk(disk::system_disk()), layout(place.path()), spool(*disk, layout, clock, "n") {}
 
-    std::string add(std::vector<std::string> recipients) {
+    std::string add(std::vector<std::string> recipients) { return put(message(std::move(recipients))); }
+    store::Queued message(std::vector<std::string> recipients) {
         store::Queued envelope;
         envelope.sender.address = mail::Address::parse("anne@example.com").value();
         for (const auto& text : recipients) {
@@ -36,6 +38,9 @@ struct Office {
             owed.recipient.address = mail::Address::parse(text).value();
             envelope.owed.push_back(owed);
         }
+        return envelope;
+    }
+    std::string put(const store::Queued& envelope) {
         const std::string_view part = "Subject: x\r\n\r\nbody\r\n";
         const std::string id = spool.add(envelope, std::span(&part, 1)).value();
         note(id);
@@ -203,13 +208,57 @@ TEST_CASE("A late message is told of once, and given up when its time is over") 
         if (!office.session("d.test").empty()) ++attempts;
     }
     CHECK(office.late.size() == 1);
-    CHECK_FALSE(office.late.at(0).final);
+    CHECK(office.late.at(0).action == mail::DsnAction::delayed);
+    CHECK(office.late.at(0).until == office.late.at(0).envelope.arrived + office.retry_for);
     REQUIRE(office.failed.size() == 1);
     CHECK(office.failed[0].expired);
     CHECK(office.failed[0].envelope.owed.at(0).last_reply == "451 4.3.0 later");
     CHECK(attempts > 35);
     CHECK(attempts < 60);
     CHECK(office.spool.list().value().empty());
+}
+
+TEST_CASE("A bounce on its way back is given up after a day") {
+    Office office;
+    store::Queued back = office.message({"a@d.test"});
+    back.kind = store::Queued::Kind::relay;
+    const std::string id = office.put(back);
+    office.replies["a@d.test"] = {451, "4.3.0", "later"};
+    office.clock.wall_ += agent::returning_for - 1s;
+    office.session("d.test");
+    CHECK(office.failed.empty());
+    office.clock.wall_ += 1s;
+    office.session("d.test");
+    CHECK(office.failed.size() == 1);
+}
+
+TEST_CASE("Success is told by the next host, or by us: where it reports nothing, and of forwards") {
+    struct Case {
+        std::string original;
+        bool dsn;
+        bool told, asked;  // by us; of the next host
+    };
+    for (const Case& one : {Case{"", true, false, true}, Case{"", false, true, true},
+                            Case{"a@ours.example", true, true, false},
+                            Case{"a@ours.example", false, true, false}}) {
+        Office office;
+        store::Queued message = office.message({"a@d.test", "b@d.test"});
+        message.owed[0].original = one.original;
+        message.owed[0].recipient.notify = {true, false, true, false, false};
+        office.put(message);
+        agent::Transfer transfer(office.dispatch, {"d.test", false, "mx.test", 120h, "ours.test"});
+        const auto sent = transfer.answer(smtp::WantMessage()).message.value();
+        CHECK(sent.recipients.at(0).notify.success == one.asked);
+        CHECK(sent.recipients.at(0).notify.never == !one.asked);
+        CHECK(sent.recipients.at(1).notify == mail::Notify());
+        const smtp::Reply ok{250, "2.0.0", "ok"};
+        transfer.answer(smtp::Outcome{{ok, ok}, one.dsn});
+        REQUIRE(office.late.size() == (one.told ? 1 : 0));
+        if (!one.told) continue;
+        CHECK(office.late[0].action == mail::DsnAction::relayed);
+        CHECK(office.late[0].hostname == "ours.test");
+        CHECK(office.late[0].envelope.owed.size() == 1);
+    }
 }
 
 TEST_CASE("A message that an operator removes meanwhile stays removed") {
@@ -250,7 +299,7 @@ TEST_CASE("An attempt that never ended is made again") {
 TEST_CASE("What nobody is told about is held once for each recipient, whole") {
     Office office;
     const std::string id = office.add({"a@d.test", "b@d.test"});
-    agent::Trouble trouble{office.spool.load(id).value(), true, false};
+    agent::Trouble trouble{office.spool.load(id).value()};
     for (auto& owed : trouble.envelope.owed) owed.last_reply = "550 never";
     for (int i = 0; i < 2; ++i) {
         REQUIRE(agent::hold_undeliverable(*office.disk, office.layout, office.spool, office.clock,

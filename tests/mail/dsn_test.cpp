@@ -39,8 +39,9 @@ TEST_CASE("A report has words, fields and the header of the message") {
     dsn.recipients[0].asked.orcpt = "rfc822;carol+2Bx@ours.example";
     dsn.recipients[0].remote = "mx.ours.example";
     const std::string date = rfc5322_date(dsn.arrived), now = rfc5322_date(dsn.now);
-    const auto [octets, smtputf8] = compose(dsn);
+    const auto [octets, smtputf8, eight_bit] = compose(dsn);
     CHECK_FALSE(smtputf8);
+    CHECK_FALSE(eight_bit);
     CHECK(octets ==
           "Date: " + now +
               "\r\n"
@@ -107,6 +108,39 @@ TEST_CASE("A delay notice says that nothing need be done, and until when it is t
     CHECK_THAT(octets, Contains("Will-Retry-Until: " + rfc5322_date(dsn.until) + "\r\n"));
 }
 
+TEST_CASE("Success is told without a word of trouble") {
+    Dsn dsn = made("");
+    dsn.action = DsnAction::delivered;
+    const std::string delivered = compose(dsn).octets;
+    CHECK_THAT(delivered, Contains("Subject: Your message was delivered\r\n"));
+    CHECK_THAT(delivered, Contains("mailbox of:\r\n\r\n    carol@ours.example\r\n\r\nYou asked"));
+    CHECK_THAT(delivered, Contains("Action: delivered\r\nStatus: 2.0.0\r\n\r\n"));
+    CHECK_THAT(delivered, !Contains("Last-Attempt-Date"));
+    CHECK_THAT(delivered, !Contains("accepted"));
+    dsn.action = DsnAction::relayed;
+    CHECK_THAT(compose(dsn).octets, Contains("Action: relayed\r\nStatus: 2.0.0\r\n\r\n"));
+}
+
+TEST_CASE("The whole message goes back where it is given and can go as it is") {
+    Dsn dsn = made();
+    dsn.content = header;
+    auto composed = compose(dsn);
+    CHECK_THAT(composed.octets, Contains("Content-Type: message/rfc822\r\n\r\n" + header));
+    CHECK_FALSE(composed.eight_bit);
+    const std::string umlaut = header + "\xc3\xbc\r\n";
+    dsn.content = umlaut;
+    composed = compose(dsn);
+    CHECK_THAT(composed.octets, Contains("Content-Type: message/rfc822\r\n"
+                                         "Content-Transfer-Encoding: 8bit\r\n\r\n" + umlaut));
+    CHECK_THAT(composed.octets, Contains("boundary=\"=_1795411214.1\"\r\n"
+                                         "Content-Transfer-Encoding: 8bit\r\n\r\n"));
+    CHECK((composed.eight_bit && !composed.smtputf8));
+    for (const std::string& unfit : {header + std::string(999, 'x') + "\r\n", header + '\0'}) {
+        dsn.content = unfit;
+        CHECK_THAT(compose(dsn).octets, Contains("Content-Type: text/rfc822-headers"));
+    }
+}
+
 TEST_CASE("The status comes from the reply") {
     const auto failed = DsnAction::failed, delayed = DsnAction::delayed;
     CHECK(status_of("550 5.1.1 No", failed) == "5.1.1");
@@ -135,6 +169,9 @@ TEST_CASE("NOTIFY decides what is told") {
     };
     CHECK(is_wanted({}, failed));
     CHECK(is_wanted({}, delayed));
+    CHECK_FALSE(is_wanted({}, DsnAction::delivered));
+    CHECK(is_wanted(notify(false, true, false, false), DsnAction::relayed));
+    CHECK_FALSE(is_wanted(notify(false, false, true, true), DsnAction::delivered));
     CHECK_FALSE(is_wanted(notify(true, false, false, false), failed));
     CHECK_FALSE(is_wanted(notify(false, true, false, false), failed));
     CHECK(is_wanted(notify(false, false, true, false), failed));
@@ -176,8 +213,8 @@ TEST_CASE("A report to an address of ASCII is ASCII, whatever it tells") {
     Dsn dsn = made("550 5.1.1 J\xc3\xbcrgen ist fort\r\nBcc: x@y.example");
     dsn.header = strange;
     dsn.recipients[0].asked.address = address("j\xc3\xbcrgen+x@ours.example");
-    const auto [octets, smtputf8] = compose(dsn);
-    CHECK_FALSE(smtputf8);
+    const auto [octets, smtputf8, eight_bit] = compose(dsn);
+    CHECK_FALSE((smtputf8 || eight_bit));
     CHECK(is_seven_bit(octets));
     CHECK_THAT(octets, Contains("Final-Recipient: utf-8;j\\x{FC}rgen\\x{2B}x@ours.example\r\n"));
     CHECK_THAT(octets, Contains("Diagnostic-Code: smtp; 550 5.1.1 J?rgen ist fort? Bcc: x@y"));
@@ -192,8 +229,8 @@ TEST_CASE("A report to an address beyond ASCII says everything in UTF-8") {
     dsn.header = utf8_header;
     dsn.to = address("j\xc3\xbcrgen@their.example");
     dsn.recipients[0].asked.address = address("\xc3\xa9lise@ours.example");
-    const auto [octets, smtputf8] = compose(dsn);
-    CHECK(smtputf8);
+    const auto [octets, smtputf8, eight_bit] = compose(dsn);
+    CHECK((smtputf8 && eight_bit));
     CHECK_THAT(octets, Contains("report-type=global-delivery-status"));
     CHECK_THAT(octets, Contains("Content-Type: message/global-delivery-status\r\n"));
     CHECK_THAT(octets, Contains("Final-Recipient: utf-8;\xc3\xa9lise@ours.example\r\n"));
