@@ -220,8 +220,8 @@ struct Refreshed {
 };
 
 // FETCH … (CHANGEDSINCE n VANISHED) (RFC 7162 section 3.2.6): which UIDs of `uids` vanished after
-// `modseq`. Where it is not known when they vanished: all that are not there. On the disk pool. →
-// Vanished
+// `modseq`. Where it is not known when they vanished: all that are not there. Pooled.
+// → Vanished
 struct VanishedSince {
     ModSeq modseq = 0;
     UidSet uids;
@@ -393,8 +393,8 @@ struct AppendDiscard {};
 
 using Question = std::variant<MayConnect, MayLogin, ListFolders, Create, Delete, Rename, Subscribe,
                               GetStatus, GetQuota, GetMetadata, SetMetadata, Select, Refresh,
-                              Unselect, Watch, Fetch, Search, Store, Expunge, Copy, AppendMessage,
-                              AppendOctets, AppendCommit, AppendDiscard>;
+                              VanishedSince, Unselect, Watch, Fetch, Search, Store, Expunge, Copy,
+                              AppendMessage, AppendOctets, AppendCommit, AppendDiscard>;
 
 using Answer = std::variant<Verdict, Folders, Statuses, Quota, Annotations, Selected, Refreshed,
                             Vanished, Fetched, Found, Stored, Changed, Copied, Appended>;

@@ -112,6 +112,10 @@ void View::apply(Changes changes, const UidSet* silent) {
     gone_ = gone_ || changes.gone;
 }
 
+void View::touch(const UidSet& uids) {
+    for (const UidRange& range : uids.ranges()) dirty_.add(range.first, range.last);
+}
+
 bool View::announce(std::string& text, const Style& style, bool expunges, std::size_t most) {
     if (!keywords_told_) append_flag_lists(text);
     keywords_told_ = true;

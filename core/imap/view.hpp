@@ -54,6 +54,8 @@ class View {
 
     // Takes note of what has changed. Of messages in `silent` the client knows it already.
     void apply(Changes changes, const UidSet* silent = nullptr);
+    // The flags of these messages are to be told, changed or not.
+    void touch(const UidSet& uids);
     bool gone() const { return gone_; }
 
     // Appends what the client has not been told: keywords, then (where `expunges` are allowed)

@@ -1,0 +1,178 @@
+// QUOTA (RFC 9208) and METADATA (RFC 5464).
+#include <algorithm>
+#include <utility>
+
+#include "imap/server_session.hpp"
+
+namespace mailhandler::imap {
+
+namespace {
+
+constexpr std::size_t most_entries = 200;   // in one command
+constexpr std::size_t longest_entry = 250;  // octets of an entry's name
+
+// entry = astring: slash-separated, no "*" and "%", beginning with /private or /shared
+bool is_entry(std::string_view name) {
+    const bool place = name.starts_with("/private/") || name.starts_with("/shared/");
+    return place && name.size() <= longest_entry && name.back() != '/' &&
+           name.find("//") == name.npos && std::all_of(name.begin(), name.end(), [](char c) {
+               return c > ' ' && c < '\x7f' && c != '*' && c != '%';
+           });
+}
+
+std::string lower(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    return text;
+}
+
+}  // namespace
+
+// One root for the whole account: "".
+void ServerSession::ask_quota() {
+    ask<Quota>(GetQuota{}, [this](const Quota& quota) {
+        if (!quota.verdict.ok) return complete(quota.verdict, {});
+        std::string& text = out_.text();
+        text += "* QUOTA \"\" (";
+        if (quota.limit) {
+            // In units of 1024 octets (RFC 9208 section 5.1).
+            text += "STORAGE ";
+            append_number(text, (quota.used + 1023) / 1024);
+            text += ' ';
+            append_number(text, *quota.limit / 1024);
+        }
+        text += ")\r\n";
+        complete("OK That is the quota");
+    });
+}
+
+void ServerSession::getquota(Lexer& words) {
+    const auto root = words.space() ? words.astring() : std::nullopt;
+    if (!root) return bad("GETQUOTA needs a quota root");
+    if (!ends(words)) return;
+    if (!root->empty()) return no("[NONEXISTENT] The only quota root is \"\"");
+    ask_quota();
+}
+
+void ServerSession::getquotaroot(Lexer& words) {
+    if (!words.space()) return bad("A mailbox name is needed");
+    const auto name = take_mailbox(words);
+    if (!name || !ends(words)) return;
+    out_.text() += "* QUOTAROOT ";
+    append_mailbox(out_.text(), *name, utf8_);
+    out_.text() += " \"\"\r\n";
+    ask_quota();
+}
+
+void ServerSession::setquota(Lexer&) { no("[NOPERM] The quota is set by who runs the server"); }
+
+// "GETMETADATA" [SP options] SP mailbox SP (entry / "(" entry *(SP entry) ")")
+void ServerSession::getmetadata(Lexer& words) {
+    MetadataWish wish;
+    const auto wrong = [this] { bad("GETMETADATA needs a mailbox and entries"); };
+    if (!words.space()) return wrong();
+    if (words.take('(')) {
+        do {
+            if (words.word("MAXSIZE")) {
+                wish.max_size = words.space() ? words.number() : std::nullopt;
+                if (!wish.max_size) return wrong();
+            } else if (words.word("DEPTH")) {
+                if (!words.space()) return wrong();
+                wish.below = words.take('1') ? 1 : words.word("INFINITY") ? SIZE_MAX : 0;
+                if (wish.below == 0 && !words.take('0')) return wrong();
+            } else {
+                return wrong();
+            }
+        } while (words.space());
+        if (!words.take(')') || !words.space()) return wrong();
+    }
+    const auto given = words.astring();
+    if (!given || !words.space()) return wrong();
+    const bool several = words.take('(');
+    do {
+        const auto entry = words.astring();
+        if (!entry || wish.entries.size() == most_entries) return wrong();
+        wish.entries.push_back(lower(*entry));
+    } while (several && words.space());
+    if ((several && !words.take(')')) || !ends(words)) return;
+    wish.mailbox = given->empty() ? std::string() : mailbox_name(*given).value_or(std::string());
+    if (wish.mailbox.empty() && !given->empty())
+        return no("[NONEXISTENT] There is no such mailbox");
+    GetMetadata question{wish.mailbox};
+    ask<Annotations>(std::move(question), [this, wish = std::move(wish)](Annotations answer) {
+        tell_metadata(wish, std::move(answer));
+    });
+}
+
+void ServerSession::tell_metadata(const MetadataWish& wish, Annotations answer) {
+    if (!answer.verdict.ok) return complete(answer.verdict, {});
+    std::string& text = out_.text();
+    std::uint64_t longest = 0;  // of those that were too long
+    bool any = false;
+    for (const Annotation& annotation : answer.annotations) {
+        if (!annotation.value || !wish.wants(annotation.entry)) continue;
+        if (wish.max_size && annotation.value->size() > *wish.max_size) {
+            longest = std::max<std::uint64_t>(longest, annotation.value->size());
+            continue;
+        }
+        if (!any) {
+            text += "* METADATA ";
+            if (wish.mailbox.empty())
+                text += "\"\"";
+            else
+                append_mailbox(text, wish.mailbox, utf8_);
+        }
+        text += any ? " " : " (";
+        any = true;
+        append_astring(text, annotation.entry);
+        text += ' ';
+        append_string(text, *annotation.value, utf8_);
+    }
+    if (any) text += ")\r\n";
+    complete(longest == 0
+                 ? std::string("OK Those are the entries")
+                 : "OK [METADATA LONGENTRIES " + std::to_string(longest) + "] Some are longer");
+}
+
+// The entry itself, or one so many levels below it.
+bool ServerSession::MetadataWish::wants(std::string_view entry) const {
+    for (const std::string& wanted : entries) {
+        if (entry == wanted) return true;
+        if (below == 0 || !entry.starts_with(wanted) || entry[wanted.size()] != '/') continue;
+        const std::string_view rest = entry.substr(wanted.size());
+        if (static_cast<std::size_t>(std::count(rest.begin(), rest.end(), '/')) <= below)
+            return true;
+    }
+    return false;
+}
+
+// "SETMETADATA" SP mailbox SP "(" entry SP value *(SP entry SP value) ")"
+void ServerSession::setmetadata(Lexer& words) {
+    SetMetadata question;
+    const auto wrong = [this] { bad("SETMETADATA needs a mailbox and pairs of entry and value"); };
+    const auto given = words.space() ? words.astring() : std::nullopt;
+    if (!given || !words.space() || !words.take('(')) return wrong();
+    do {
+        Annotation annotation;
+        const auto entry = words.astring();
+        if (!entry || !words.space() || question.annotations.size() == most_entries) return wrong();
+        annotation.entry = lower(*entry);
+        if (!words.word("NIL")) {
+            annotation.value = words.string();
+            if (!annotation.value) return wrong();
+        }
+        if (!is_entry(annotation.entry)) return bad("That can be no entry's name");
+        question.annotations.push_back(std::move(annotation));
+    } while (words.space());
+    if (!words.take(')')) return wrong();
+    if (!ends(words)) return;
+    if (!given->empty()) {
+        auto name = mailbox_name(*given);
+        if (!name) return no("[NONEXISTENT] There is no such mailbox");
+        question.mailbox = std::move(*name);
+    }
+    ask<Verdict>(std::move(question),
+                 [this](const Verdict& verdict) { complete(verdict, "Kept"); });
+}
+
+}  // namespace mailhandler::imap

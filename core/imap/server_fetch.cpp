@@ -1,0 +1,210 @@
+// FETCH (RFC 9051 section 6.4.5). What the view knows is answered at once, contents are asked for
+// in batches; responses leave as they are made.
+#include <algorithm>
+#include <utility>
+
+#include "imap/server_session.hpp"
+
+namespace mailhandler::imap {
+
+namespace {
+
+constexpr std::size_t at_once = 16 * 1024;
+
+bool has(const FetchCommand& command, FetchItem::Kind kind) {
+    return std::any_of(command.items.begin(), command.items.end(),
+                       [kind](const FetchItem& item) { return item.kind == kind; });
+}
+
+void add_first(FetchCommand& command, FetchItem::Kind kind, const char* label) {
+    if (has(command, kind)) return;
+    FetchItem item;
+    item.kind = kind;
+    item.label = label;
+    command.items.insert(command.items.begin(), std::move(item));
+}
+
+}  // namespace
+
+void ServerSession::fetch(Lexer& words) {
+    auto set = take_set(words);
+    if (!set) return;
+    auto command = words.space() ? parse_fetch(words) : std::nullopt;
+    if (!command) return bad("The items of FETCH are not understood");
+    if (command->vanished && !(uid_ && qresync_))
+        return bad("VANISHED needs UID FETCH and QRESYNC");
+    if (command->changed_since || has(*command, FetchItem::Kind::modseq)) condstore_ = true;
+    if (command->changed_since) add_first(*command, FetchItem::Kind::modseq, "MODSEQ");
+    if (uid_) add_first(*command, FetchItem::Kind::uid, "UID");
+    if (view_->read_only()) command->wanted.mark_seen = false;
+
+    FetchRun run{std::move(*command), View::Walk(*set), {}, {}, {}, 0, false, {}};
+    fetch_.emplace(std::move(run));
+    job_ = &ServerSession::fetch_more;
+    if (!fetch_->command.vanished) return;
+    VanishedSince question{*fetch_->command.changed_since, std::move(*set)};
+    ask<Vanished>(std::move(question), [this](const Vanished& vanished) {
+        if (vanished.uids.empty()) return;
+        out_.text() += "* VANISHED (EARLIER) ";
+        vanished.uids.append_to(out_.text());
+        out_.text() += "\r\n";
+    });
+}
+
+bool ServerSession::fetch_more() {
+    FetchRun& run = *fetch_;
+    while (out_.size() < at_once && !out_.has_body()) {
+        if (run.next < run.contents.size()) {
+            Content& content = run.contents[run.next++];
+            if (content.gone)
+                run.gone = true;
+            else if (!content.verdict.ok)
+                run.failed = std::move(content.verdict);
+            else if (const auto index = view_->find(content.uid))
+                append_fetched(*index, &content);
+            continue;
+        }
+        if (run.next < run.batch.size()) return fetch_batch(), true;
+        const auto index = run.walk.next(*view_);
+        if (!index) {
+            const bool gone = run.gone;
+            const auto failed = std::move(run.failed);
+            fetch_.reset();
+            if (failed)
+                complete(*failed, {});
+            else
+                complete(gone ? "OK [EXPUNGEISSUED] Some messages have vanished" : "OK Fetched");
+            return false;
+        }
+        const Message& message = (*view_)[*index];
+        if (run.command.changed_since && message.modseq <= *run.command.changed_since) continue;
+        if (!run.command.needs_content())
+            append_fetched(*index, nullptr);
+        else
+            fill_batch(message.uid);
+    }
+    return true;
+}
+
+// Gathers UIDs to be asked for together, beginning with this one.
+void ServerSession::fill_batch(Uid first) {
+    FetchRun& run = *fetch_;
+    const std::size_t most =
+        run.command.wanted.sections.empty() ? settings_.header_batch : settings_.batch;
+    run.batch.assign(1, first);
+    run.contents.clear();
+    run.next = 0;
+    while (run.batch.size() < most) {
+        const auto index = run.walk.next(*view_);
+        if (!index) break;
+        const Message& message = (*view_)[*index];
+        if (!run.command.changed_since || message.modseq > *run.command.changed_since)
+            run.batch.push_back(message.uid);
+    }
+}
+
+// Asks for what is left of the batch.
+void ServerSession::fetch_batch() {
+    FetchRun& run = *fetch_;
+    run.batch.erase(run.batch.begin(), run.batch.begin() + static_cast<std::ptrdiff_t>(run.next));
+    run.contents.clear();
+    run.next = 0;
+    ask<Fetched>(Fetch{run.batch, run.command.wanted},
+                 [this](Fetched fetched) { this->fetched(std::move(fetched)); });
+}
+
+void ServerSession::fetched(Fetched fetched) {
+    FetchRun& run = *fetch_;
+    if (fetched.contents.empty() || fetched.contents.size() > run.batch.size())
+        throw std::logic_error("imap: contents of other messages than were asked for");
+    // \Seen that this FETCH sets is told in its own responses.
+    UidSet own;
+    run.before.clear();
+    for (const Content& content : fetched.contents) {
+        own.add(content.uid);
+        const auto index = view_->find(content.uid);
+        run.before.push_back(index ? (*view_)[*index].flags : 0);
+    }
+    view_->apply(std::move(fetched.changes), run.command.wanted.mark_seen ? &own : nullptr);
+    run.contents = std::move(fetched.contents);
+}
+
+void ServerSession::append_fetched(std::size_t index, Content* content) {
+    FetchRun& run = *fetch_;
+    const Message& message = (*view_)[index];
+    std::string& start = out_.text();
+    start += "* ";
+    append_number(start, index + 1);
+    start += " FETCH (";
+    bool first = true;
+    for (const FetchItem& item : run.command.items) {
+        std::string& text = out_.text();
+        if (!std::exchange(first, false)) text += ' ';
+        text += item.label;
+        text += ' ';
+        switch (item.kind) {
+            case FetchItem::Kind::uid: append_number(text, message.uid); break;
+            case FetchItem::Kind::flags:
+                append_flags(text, message.flags, view_->keywords(),
+                             !rev2_ && view_->recent(message.uid));
+                break;
+            case FetchItem::Kind::modseq:
+                text += '(';
+                append_number(text, message.modseq);
+                text += ')';
+                break;
+            case FetchItem::Kind::envelope: text += content->envelope; break;
+            case FetchItem::Kind::body_structure: text += content->body_structure; break;
+            case FetchItem::Kind::body: text += content->body; break;
+            case FetchItem::Kind::size: append_number(text, content->size); break;
+            case FetchItem::Kind::internal_date:
+                append_date_time(text, content->internal_date);
+                break;
+            case FetchItem::Kind::section:
+                append_section(item, content->sections.at(item.section));
+                break;
+        }
+    }
+    const bool seen_now = content != nullptr && run.command.wanted.mark_seen &&
+                          run.before[run.next - 1] != message.flags;
+    std::string& text = out_.text();
+    if (seen_now && !has(run.command, FetchItem::Kind::flags)) {
+        text += " FLAGS ";
+        append_flags(text, message.flags, view_->keywords(), !rev2_ && view_->recent(message.uid));
+    }
+    if (seen_now && condstore_ && !has(run.command, FetchItem::Kind::modseq)) {
+        text += " MODSEQ (";
+        append_number(text, message.modseq);
+        text += ')';
+    }
+    text += ")\r\n";
+}
+
+// "{5}\r\n" and the octets, of which <partial> are told.
+void ServerSession::append_section(const FetchItem& item, Octets& octets) {
+    std::string& text = out_.text();
+    const Section& section = fetch_->command.wanted.sections[item.section];
+    if (octets.nil) {
+        text += section.what == Section::What::binary_size ? "0" : "NIL";
+        return;
+    }
+    std::uint64_t offset = 0;
+    std::uint64_t length = octets.body ? octets.length : octets.octets.size();
+    if (section.what == Section::What::binary_size)
+        return append_number(text, std::max(length, octets.length));
+    if (item.partial) {
+        offset = std::min(item.partial->offset, length);
+        length = std::min(item.partial->count, length - offset);
+    }
+    const bool binary = section.what == Section::What::binary &&
+                        (octets.body || octets.octets.find('\0') != std::string::npos);
+    text += binary ? "~{" : "{";
+    append_number(text, length);
+    text += "}\r\n";
+    if (octets.body)
+        out_.body({std::move(octets.body), octets.offset + offset, length, false});
+    else
+        text.append(octets.octets, offset, length);
+}
+
+}  // namespace mailhandler::imap
