@@ -187,6 +187,7 @@ void MimeScan::begin_part(std::uint64_t header_begin) {
 // The header ends where its empty line was to come.
 void MimeScan::cut_header() {
     settle_type(current());
+    if (current().type.is("multipart")) current().kind = PartKind::multipart;
     current().body_begin = position_;
     open_.back().first_line = lines_;
     in_header_ = false;
@@ -218,6 +219,7 @@ void MimeScan::settle_type(MimePart& part) {
     const bool digest = part.parent != no_part && tree_[part.parent].type.is("multipart", "digest");
     part.type.type = digest ? "message" : "text";
     part.type.subtype = digest ? "rfc822" : "plain";
+    if (!digest) part.type.parameters = {{"charset", "us-ascii"}};
 }
 
 // Takes the Content- field that was gathered into the part, where it is its first of that name.

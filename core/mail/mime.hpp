@@ -46,7 +46,8 @@ struct MimePart {
     PartKind kind = PartKind::leaf;
     bool opaque = false;  // a limit was reached: not looked into
 
-    // As the fields say, or the defaults: text/plain (in a multipart/digest message/rfc822), 7bit.
+    // As the fields say, or the default: text/plain; charset=us-ascii (RFC 2045 section 5.2), in a
+    // multipart/digest message/rfc822.
     // Of a field that occurs twice the first counts. Empty: there was none.
     ContentType type;
     Disposition disposition;

@@ -1,0 +1,226 @@
+#include "mail/address_list.hpp"
+
+#include <algorithm>
+
+#include "mail/header.hpp"
+
+namespace mailhandler::mail {
+
+namespace {
+
+using Kind = ListedAddress::Kind;
+
+bool is_wsp(char c) { return c == ' ' || c == '\t'; }
+
+class Reader {
+  public:
+    explicit Reader(std::string_view text) : text_(text) {}
+
+    std::vector<ListedAddress> read() {
+        while (!done() && found_.size() < address_limit) {
+            skip_space();
+            if (take(',')) continue;
+            if (take(';'))
+                end_group();
+            else if (!done())
+                address();
+        }
+        end_group();
+        return std::move(found_);
+    }
+
+  private:
+    bool done() const { return at_ >= text_.size(); }
+    char peek() const { return done() ? '\0' : text_[at_]; }
+    bool at_any(std::string_view those) const {
+        return done() || those.find(text_[at_]) != those.npos;
+    }
+    bool take(char c) {
+        if (done() || text_[at_] != c) return false;
+        ++at_;
+        return true;
+    }
+
+    void end_group() {
+        if (in_group_) found_.push_back({Kind::group_end, {}, {}, {}, {}});
+        in_group_ = false;
+    }
+
+    // [CFWS]; the last comment that is not empty is remembered. True where there was any.
+    bool skip_space() {
+        const std::size_t begin = at_;
+        while (!done()) {
+            if (is_wsp(text_[at_]))
+                ++at_;
+            else if (text_[at_] != '(' || !comment())
+                break;
+        }
+        return at_ > begin;
+    }
+
+    // A comment that never closes is no comment: its parenthesis is a character like others.
+    bool comment() {
+        if (unclosed_) return false;
+        std::string text;
+        int depth = 0;
+        for (std::size_t i = at_; i < text_.size(); ++i) {
+            const char c = text_[i];
+            if (c == ')' && --depth == 0) {
+                if (!text.empty()) comment_ = std::move(text);
+                at_ = i + 1;
+                return true;
+            }
+            if (c == '\\' && i + 1 < text_.size())
+                text += text_[++i];
+            else if (c != '(' || depth++ > 0)
+                text += c;
+        }
+        unclosed_ = true;
+        return false;
+    }
+
+    std::string quoted() {
+        std::string text;
+        for (++at_; !done() && text_[at_] != '"'; ++at_) {
+            if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
+            text += text_[at_];
+        }
+        take('"');
+        return text;
+    }
+
+    // Words up to one of `stops`, joined as they stood: one space for whatever white space or
+    // comment was between two. `spaced` false: none (a local part, a domain).
+    std::string words(std::string_view stops, bool spaced) {
+        std::string text;
+        bool space = false;
+        while (!at_any(stops)) {
+            if (skip_space()) {
+                space = true;
+                continue;
+            }
+            if (space && spaced && !text.empty()) text += ' ';
+            space = false;
+            if (peek() == '"')
+                text += quoted();
+            else
+                text += text_[at_++];
+        }
+        return text;
+    }
+
+    // address = mailbox / group
+    void address() {
+        comment_.clear();
+        const std::size_t begin = at_;
+        std::string phrase = words("<,;:@", true);
+        if (peek() == ':' && !in_group_) {
+            ++at_;
+            in_group_ = true;
+            found_.push_back({Kind::group_begin, std::move(phrase), {}, {}, {}});
+            return;
+        }
+        ListedAddress one;
+        if (peek() == '@') {
+            at_ = begin;
+            one = addr_spec(",;<");
+            // anne@example.org <anne@example.org>: a name that needed quotes
+            if (peek() == '<') {
+                at_ = begin;
+                one.name = words("<", true);
+            }
+        } else if (peek() == '<') {
+            one.name = std::move(phrase);
+        } else {
+            if (take(':')) return;
+            one.local = std::move(phrase);
+        }
+        if (take('<')) angle(one);
+        rest();
+        if (one.name.empty()) one.name = unfold(comment_);
+        if (!one.name.empty() || !one.local.empty() || !one.domain.empty() || angled_)
+            found_.push_back(std::move(one));
+        angled_ = false;
+    }
+
+    // addr-spec = local-part "@" domain, with the space that obs-local-part has around dots.
+    ListedAddress addr_spec(std::string_view stops) {
+        ListedAddress one;
+        one.local = words(std::string(stops) + "@", false);
+        if (take('@')) {
+            skip_space();
+            one.domain = domain(stops);
+        }
+        return one;
+    }
+
+    // domain = dot-atom / domain-literal / obs-domain
+    std::string domain(std::string_view stops) {
+        std::string text;
+        bool dot = true;  // white space may follow or precede one
+        while (!at_any(stops)) {
+            if (peek() == '[') {
+                const std::size_t end = std::min(text_.find(']', at_), text_.size() - 1);
+                text.append(text_, at_, end + 1 - at_);
+                at_ = end + 1;
+            } else if (skip_space()) {
+                if (!dot && peek() != '.') break;
+                continue;
+            } else {
+                dot = peek() == '.';
+                text += text_[at_++];
+            }
+        }
+        return text;
+    }
+
+    // angle-addr = "<" [obs-route] addr-spec ">"
+    void angle(ListedAddress& one) {
+        angled_ = true;
+        skip_space();
+        if (peek() == '@') {
+            const std::size_t begin = at_;
+            one.route = words(":>", false);
+            if (!take(':')) {
+                one.route.clear();
+                at_ = begin;
+            }
+        }
+        // A bracket that never closes must not swallow the other addresses.
+        closes_ = closes_ && text_.find('>', at_) != text_.npos;
+        ListedAddress spec = addr_spec(closes_ ? ">" : ">,;");
+        one.local = std::move(spec.local);
+        one.domain = std::move(spec.domain);
+        if (closes_) at_ = std::min(text_.find('>', at_), text_.size());
+        take('>');
+    }
+
+    // What follows an address up to the comma that ends it; comments in it may name the person.
+    void rest() {
+        while (!at_any(",;")) {
+            if (skip_space()) continue;
+            if (peek() == '"')
+                quoted();
+            else
+                ++at_;
+        }
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    bool unclosed_ = false;  // there is a comment that never closes
+    bool closes_ = true;     // there is a > ahead
+    bool in_group_ = false;
+    bool angled_ = false;
+    std::string comment_;
+    std::vector<ListedAddress> found_;
+};
+
+}  // namespace
+
+std::vector<ListedAddress> parse_address_list(std::string_view body) {
+    const std::string text = unfold(body);
+    return Reader(text).read();
+}
+
+}  // namespace mailhandler::mail
