@@ -90,7 +90,7 @@ class Reader {
     }
 
     // Words up to one of `stops`, joined as they stood: one space for whatever white space or
-    // comment was between two. `spaced` false: none (a local part, a domain).
+    // comment was between two. `spaced` false: none beside a dot (obs-local-part).
     std::string words(std::string_view stops, bool spaced) {
         std::string text;
         bool space = false;
@@ -99,7 +99,8 @@ class Reader {
                 space = true;
                 continue;
             }
-            if (space && spaced && !text.empty()) text += ' ';
+            if (space && !text.empty() && (spaced || (text.back() != '.' && peek() != '.')))
+                text += ' ';
             space = false;
             if (peek() == '"')
                 text += quoted();

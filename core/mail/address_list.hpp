@@ -25,7 +25,7 @@ struct ListedAddress {
     };
     Kind kind = Kind::mailbox;
     std::string name;    // without quotes; encoded words (RFC 2047) as they are. Else the comment
-                         // behind the address, as RFC 822 mailers wrote it
+                         // behind the address, as old mailers wrote it
     std::string route;   // obs-route: "@a.example,@b.example"
     std::string local;   // without quotes
     std::string domain;  // as spelt; empty where there is none

@@ -8,6 +8,7 @@ that uses it: a difference that no reason fits fails, and so does a reason that 
 """
 
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -33,6 +34,39 @@ gi.require_version("GMime", "3.0")
 from gi.repository import GMime  # noqa: E402
 
 TOOL = os.environ.get("CONTENTS_TOOL", HERE.parents[1] / "build" / "tests" / "contents_tool")
+
+TWICE = "Content-Type occurs twice: the first counts here (as in Dovecot), GMime takes the last"
+UNFINISHED = "a quoted local part with an atom behind it and no dot: GMime leaves the address out"
+# What differs in one message for a reason of its own: (file, what) → why.
+EXPLAINED = {
+    ("james-mime4j--multi-bad.eml", "shape"): TWICE,
+    ("ruby-mail--multiple_content_types.eml", "shape"): TWICE,
+    ("spamassassin--badmime2.eml", "shape"): TWICE,
+    ("spamassassin--test-pass-08.eml", "parameters"): TWICE,
+    ("rspamd--fws_fn.eml", "shape"):
+        "a line of one space does not end the header, which swallows a delimiter and a second Content-Type",
+    ("stalwart-mail-parser--000.eml", "shape"):
+        "a delimiter right behind another: an empty part here, none to GMime",
+    ("rfc3464-35.eml", "shape"): "an empty message/rfc822: an empty message here, none to GMime",
+    ("james-project--invalid.eml", "parameters"): "a quote that never closes: GMime keeps it in the value",
+    ("00204.4cf15f97b8ea08bfafab7d5091b8fbe7.eml", "parameters"):
+        "no semicolon before the first parameter: GMime reads none",
+    ("lhost-x1-02.eml", "parameters"): "no semicolon before the first parameter: GMime reads none",
+    ("MimeKit--stack-overflow.eml", "to"): "a group in a group in a group: only one level is read here",
+    ("set-of-emails--rhost-apple-01.eml", "from"): "<address> (name): the comment names nobody to GMime",
+    ("lhost-sendmail-24.eml", "to"): "a domain in A-labels, which GMime decodes",
+    ("lhost-mfilter-05.eml", "reply-to"): "no address in Reply-To: GMime shows From's",
+    ("00439.eacffbae5543e6be58178c0d3eb95041.eml", "reply-to"): UNFINISHED,
+    ("00629.5feadfcb7530c08a54c98178600b2f70.eml", "reply-to"): UNFINISHED,
+    ("00657.7e326e955029c898a6ddf27e3c79cdf0.eml", "reply-to"): UNFINISHED,
+    ("00676.db7b2b22e127c1a69e369bc62f7fcedb.eml", "reply-to"): UNFINISHED,
+    ("00861.e8b94fc9514d2d2cbb541b01e2dda726.eml", "reply-to"): UNFINISHED,
+    ("00864.26b74488b46463e16a5fa0f521786a48.eml", "reply-to"): UNFINISHED,
+    ("00970.4166b8fab10bbf38aa782c311a70ee6b.eml", "reply-to"): UNFINISHED,
+    ("00528.a7b02c9abd9fb303615a956bbc4af548.eml", "to"):
+        "<address>word, over and over: GMime takes the word for the next one's name",
+    ("00557.01f1bd4d6e5236e78268f10a498c4aba.eml", "from"): "address: <address>, a group to GMime, a name here",
+}
 
 
 # --- what we say -------------------------------------------------------------------------
@@ -221,20 +255,41 @@ class Comparison:
             theirs[i] = theirs[i] or theirs[0]
         for name, mine, other in zip(("from", "sender", "reply-to", "to", "cc", "bcc"),
                                      (sender_from, sender, reply_to, to, cc, bcc), theirs):
-            self.same(name, [person(each) for each in mine or []],
-                      [each and tuple(map(plain, each)) for each in other])
+            self.same(name, *without_malformed([person(each) for each in mine or []],
+                                               [each and (bare(each[0]), bare(each[1])) for each in other]))
+
+
+STRICT = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([\w-]+(\.[\w-]+)*|\[[^\]]*\])", re.ASCII)
 
 
 def person(address):
+    """(name, address, whether RFC 5322 allows it without quotes), or a group's name, or None."""
     name, _, local, domain = address
     if domain is None:
-        return local and ("group", plain(decoded(local, GMime.utils_header_decode_phrase)))
-    return (plain(decoded(name, GMime.utils_header_decode_phrase)), plain(f"{local}@{domain}" if domain else local))
+        return local and ("group", plain(decoded(local, GMime.utils_header_decode_phrase)), True)
+    address = f"{local}@{domain}" if domain else local
+    return bare(decoded(name, GMime.utils_header_decode_phrase)), bare(address), bool(STRICT.fullmatch(address))
+
+
+def bare(address):
+    """IMAP tells an address without its quotes, GMime with them."""
+    return re.sub(r'[\\"]', "", plain(address))
+
+
+def without_malformed(ours, theirs):
+    """Both lists without what is no address: GMime leaves it out, or cuts it at its second @."""
+    left, theirs = [], theirs[:]
+    for each in ours:
+        if each is None or each[2]:
+            left.append(each and each[:2])
+        elif len(left) < len(theirs) and theirs[len(left)] and each[1].startswith(theirs[len(left)][1].rstrip(".")):
+            del theirs[len(left)]
+    return left, theirs
 
 
 def shape(node):
     name = f"{node['type']}/{node['subtype']}".lower()
-    return [name, *map(shape, node["children"])] if node.get("children") else [name]
+    return [name, *(shape(each) for each in node.get("children", []) if not each.get("dummy"))]
 
 
 def place_parts(node, parts, octets, index=0):
@@ -248,8 +303,48 @@ def place_parts(node, parts, octets, index=0):
         sys.exit(f"{node['lines']} lines, {body.count(b'%c' % 10)} line ends")
     # A multipart without parts shows one that is not there.
     inside = [i for i, each in enumerate(parts) if each["parent"] == index]
-    for child, at in zip(node.get("children", []), inside):
-        place_parts(child, parts, octets, at)
+    for child, at in itertools.zip_longest(node.get("children", []), inside):
+        if at is None and len(node["children"]) == 1 and node["type"] == "multipart":
+            child["dummy"] = True
+        else:
+            place_parts(child, parts, octets, at)
+
+
+def leading_lines(octets):
+    """Octets before the first field: GMime takes nothing for a message that does not begin with one."""
+    found = re.search(rb"^[!-9;-~]+[ \t]*:", octets, re.M)
+    return found.start() if found else None
+
+
+def compared(answer, octets, path):
+    """[(what, ours, theirs)], or None where GMime sees no message at all."""
+    ours = structure(parsed(answer["body_structure"]))
+    place_parts(ours, answer["parts"], octets)
+    without_extension(ours, parsed(answer["body"]))
+    skipped = leading_lines(octets)
+    if skipped is None:
+        return None
+    stream = GMime.StreamFs.open(path, os.O_RDONLY, 0)
+    stream.seek(skipped, GMime.SeekWhence.SET)
+    parser = GMime.Parser.new_with_stream(stream)
+    parser.set_persist_stream(True)
+    message = parser.construct_message(None)
+    comparison = Comparison()
+    comparison.tree(ours, oracle(message.get_mime_part()), octets)
+    comparison.envelope(parsed(answer["envelope"]), message)
+    return comparison.differences
+
+
+def without_extension(node, body):
+    """BODY says the same as BODYSTRUCTURE, without what follows."""
+    inside = [each for each in body if isinstance(each, list)] if node["type"] == "multipart" else []
+    expected = 1 + len(node["children"]) if inside else {"text": 8}.get(node["type"].lower(), 7)
+    if node.get("envelope"):
+        expected, inside = 10, [body[8]]
+    if len(body) != expected or body[-1 if node["type"] == "multipart" else 1] != node["subtype"]:
+        sys.exit(f"BODY {body}")
+    for child, each in zip(node.get("children", []), inside):
+        without_extension(child, each)
 
 
 def main():
@@ -258,7 +353,7 @@ def main():
     GMime.init()
     sys.setrecursionlimit(20_000)
     messages = list(corpus.edge()) + list(corpus.realistic())
-    counts = collections.Counter()
+    counts, needed, wrong = collections.Counter(), set(), 0
     with tempfile.TemporaryDirectory(prefix="mime.") as directory:
         paths = [f"{directory}/{number}" for number in range(len(messages))]
         for path, (_, octets) in zip(paths, messages):
@@ -268,23 +363,27 @@ def main():
         if len(answers) != len(messages):
             sys.exit(f"{len(answers)} answers to {len(messages)} messages")
         for path, answer, (name, octets) in zip(paths, answers, messages):
-            ours = structure(parsed(answer["body_structure"]))
-            place_parts(ours, answer["parts"], octets)
-            parsed(answer["body"])
-            parser = GMime.Parser.new_with_stream(GMime.StreamFs.open(path, os.O_RDONLY, 0))
-            parser.set_persist_stream(True)
-            message = parser.construct_message(None)
-            if message is None:
-                counts["no message"] += 1
-                print(name, "no message", octets[:60])
+            differences = compared(answer, octets, path)
+            counts["messages"] += 1
+            counts["parts"] += len(answer["parts"])
+            if differences is None:
+                counts["without a field"] += 1
                 continue
-            comparison = Comparison()
-            comparison.tree(ours, oracle(message.get_mime_part()), octets)
-            comparison.envelope(parsed(answer["envelope"]), message)
-            for what, mine, theirs in comparison.differences:
-                counts[what] += 1
-                print(f"{name}: {what}\n   {mine}\n   {theirs}")
-    print(counts, len(messages))
+            for what, ours, theirs in differences:
+                # Who has no Reply-To has From's: a difference there is one here.
+                whats = {what, "from"} if what in ("sender", "reply-to") else {what}
+                reasons = {(pathlib.PurePath(name).name, each) for each in whats} & EXPLAINED.keys()
+                needed |= reasons
+                counts["explained" if reasons else "different"] += 1
+                if not reasons:
+                    wrong += 1
+                    print(f"{name}: {what}\n   {ours}\n   {theirs}")
+    print(", ".join(f"{count} {what}" for what, count in counts.items()))
+    if counts["parts"] < len(messages):
+        sys.exit("fewer parts than messages: the comparison is worth nothing")
+    if EXPLAINED.keys() - needed:
+        sys.exit(f"explained, but not so any more: {sorted(EXPLAINED.keys() - needed)}")
+    sys.exit(f"{wrong} differ" if wrong else 0)
 
 
 if __name__ == "__main__":
