@@ -16,15 +16,15 @@ std::uint64_t weight(const Parcel& parcel) {
     return octets;
 }
 
-store::MessageId named(std::string uid) { return {"", 0, std::move(uid)}; }
-
 // Messages that share a UIDL are told apart by their content.
 store::MessageId by_content(const Parcel& parcel) {
-    return named(parcel.uidl + ' ' + parcel.message.hash);
+    store::MessageId id = parcel.id;
+    id.uid += ' ' + parcel.message.hash;
+    return id;
 }
 
 store::MessageId id_of(const Parcel& parcel) {
-    return parcel.shared ? by_content(parcel) : named(parcel.uidl);
+    return parcel.shared ? by_content(parcel) : parcel.id;
 }
 
 Arrived arrived(const Parcel& parcel) {
@@ -113,6 +113,7 @@ Deposit::Batch Deposit::next_batch() {
 void Deposit::store(Batch batch) {
     std::vector<store::Collected> collected;
     sort_out_known(batch, collected);
+    if (const auto sorted = sort_out_renamed(batch); !sorted) return stop(sorted.error());
     const WallTime now = clock_.wall();
     Result<> done;
     std::set<store::MessageId> fresh;
@@ -140,7 +141,7 @@ void Deposit::store(Batch batch) {
 void Deposit::sort_out_known(Batch& batch, std::vector<store::Collected>& notes) {
     std::erase_if(batch, [&](Parcel& parcel) {
         const std::string& hash = parcel.message.hash;
-        store::MessageId id = named(parcel.uidl);
+        store::MessageId id = parcel.id;
         auto known = ledger_.known(id);
         if (!known || known->hash != hash) {
             id = by_content(parcel);
@@ -153,6 +154,24 @@ void Deposit::sort_out_known(Batch& batch, std::vector<store::Collected>& notes)
         report(parcel, parcel.shared ? id : now, known->since, true);
         return true;
     });
+}
+
+// … and those that were delivered under another name.
+Result<> Deposit::sort_out_renamed(Batch& batch) {
+    std::vector<store::Ledger::Sighting> sightings;
+    for (const Parcel& parcel : batch)
+        sightings.push_back({id_of(parcel), parcel.size, parcel.message.hash});
+    const auto adopted = ledger_.adopt(sightings);
+    if (!adopted) return tl::unexpected(adopted.error());
+    std::size_t at = 0;
+    std::erase_if(batch, [&](Parcel& parcel) {
+        const std::size_t index = at++;
+        if (!(*adopted)[index]) return false;
+        const store::MessageId& id = sightings[index].id;
+        report(parcel, id, ledger_.known(id)->since, true);
+        return true;
+    });
+    return {};
 }
 
 // A message of a batch that failed for good, by itself: as it was sorted, else as poison.

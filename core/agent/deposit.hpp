@@ -27,7 +27,7 @@ namespace mailhandler::agent {
 // One message on its way to the disk.
 struct Parcel {
     std::uint32_t index = 0;   // in the server's listing
-    std::string uidl;
+    store::MessageId id;       // as listed
     bool shared = false;       // the server lists this UIDL more than once
     std::uint64_t size = 0;    // as announced
     Gathered message;
@@ -80,6 +80,7 @@ class Deposit {
     Batch next_batch();
     void store(Batch batch);
     void sort_out_known(Batch& batch, std::vector<store::Collected>& notes);
+    Result<> sort_out_renamed(Batch& batch);
     Result<> deliver_one(Parcel& parcel, Result<> before);
     Result<> prepare(const Parcel& parcel);
     void report(Parcel& parcel, const store::MessageId& id, WallTime since, bool again);

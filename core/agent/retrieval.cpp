@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 #include <utility>
 
@@ -10,21 +11,24 @@ namespace mailhandler::agent {
 
 namespace {
 
-store::MessageId named(std::string_view uidl) { return {"", 0, std::string(uidl)}; }
+store::MessageId id_of(const wire::Listing& listing, std::size_t index) {
+    return {listing.mailbox(), listing.validity(), listing.uid(index)};
+}
 
 // Messages whose UIDL another message of the listing has as well.
-std::vector<bool> shared_uidls(const pop3::Listing& listing) {
+std::vector<bool> shared_uidls(const wire::Listing& listing) {
     std::vector<bool> shared(listing.count());
     if (listing.repeated().empty()) return shared;
-    std::set<std::string_view> names;
-    for (const std::uint32_t index : listing.repeated()) names.insert(listing.uidl(index));
-    for (std::size_t i = 0; i < listing.count(); ++i) shared[i] = names.contains(listing.uidl(i));
+    std::set<std::string> names;
+    for (const std::uint32_t index : listing.repeated()) names.insert(listing.uid(index));
+    for (std::size_t i = 0; i < listing.count(); ++i) shared[i] = names.contains(listing.uid(i));
     return shared;
 }
 
-// A port of one's own is part of the server's name; pop3 and pop3s are one server.
+// A port of one's own is part of the server's name; POP3 and IMAP, in clear or in TLS, are one server.
 store::Account account_of(const config::Fetch& fetch) {
-    const bool usual = fetch.port == 110 || fetch.port == 995;
+    constexpr std::array usual_ports{110, 995, 143, 993};
+    const bool usual = std::find(usual_ports.begin(), usual_ports.end(), fetch.port) != usual_ports.end();
     return {usual ? fetch.host : fmt::format("{}:{}", fetch.host, fetch.port), fetch.login};
 }
 
@@ -86,27 +90,27 @@ Retrieval::Retrieval(Storehouse& house, Errand errand, store::Ledger ledger)
 
 Retrieval::~Retrieval() = default;
 
-pop3::ClientAnswer Retrieval::answer(pop3::ClientQuestion question) {
-    if (auto* listed = std::get_if<pop3::Listed>(&question)) {
+wire::ClientAnswer Retrieval::answer(wire::ClientQuestion question) {
+    if (auto* listed = std::get_if<wire::Listed>(&question)) {
         listing_ = std::move(listed->listing);
         return plan(*listing_);
     }
-    if (auto* received = std::get_if<pop3::Received>(&question)) {
+    if (auto* received = std::get_if<wire::Received>(&question)) {
         receive(std::move(received->pieces));
         return progress();
     }
-    if (const auto* settle_it = std::get_if<pop3::Settle>(&question)) {
+    if (const auto* settle_it = std::get_if<wire::Settle>(&question)) {
         settle(settle_it->farewell);
         return progress();
     }
-    finish(std::get<pop3::Finished>(question).outcomes);
-    return pop3::Done{};
+    finish(std::get<wire::Finished>(question).outcomes);
+    return wire::Done{};
 }
 
 // --- the plan -----------------------------------------------------------------------------
 
-pop3::Plan Retrieval::plan(const pop3::Listing& listing) {
-    pop3::Plan plan;
+wire::Plan Retrieval::plan(const wire::Listing& listing) {
+    wire::Plan plan;
     plan.headers_only = errand_.rehearsal;
     shared_ = shared_uidls(listing);
     harvest_.listed = listing.count();
@@ -115,13 +119,15 @@ pop3::Plan Retrieval::plan(const pop3::Listing& listing) {
     const WallTime now = house_.clock.wall();
     std::uint64_t octets = 0;
     for (std::uint32_t i = 0; i < listing.count(); ++i) {
-        const store::MessageId id = named(listing.uidl(i));
+        const store::MessageId id = id_of(listing, i);
         const auto known = ledger_.known(id);
-        // Only its content tells what a message is whose UIDL says too little.
-        if (!known || shared_[i] || known->leaving || known->size != listing[i].size ||
+        // Only its content tells what a message is whose UIDL says too little. A UID of IMAP is never
+        // given to another message (RFC 3501 section 2.3.1.1).
+        const bool reused = known && known->leaving && listing.validity() == 0;
+        if (!known || shared_[i] || reused || known->size != listing.size(i) ||
             known->state != store::Known::State::done) {
             plan.fetch.push_back(i);
-            octets += listing[i].size;
+            octets += listing.size(i);
             continue;
         }
         ++harvest_.known;
@@ -141,23 +147,26 @@ pop3::Plan Retrieval::plan(const pop3::Listing& listing) {
 
 // --- messages -----------------------------------------------------------------------------
 
-void Retrieval::receive(std::vector<pop3::Piece> pieces) {
-    for (pop3::Piece& piece : pieces) {
+void Retrieval::receive(std::vector<wire::Piece> pieces) {
+    for (wire::Piece& piece : pieces) {
         if (piece.first) gathering_.drop();
         if (errand_.progress) errand_.progress->done_octets += piece.octets.size();
-        if (piece.end == pop3::Piece::End::more || piece.end == pop3::Piece::End::complete) {
+        if (piece.end == wire::Piece::End::more || piece.end == wire::Piece::End::complete) {
             if (!stopping_) {
                 const auto added = gathering_.add(std::move(piece.octets));
                 if (!added) stop(added.error());
             }
-            if (piece.end == pop3::Piece::End::more) continue;
+            if (piece.end == wire::Piece::End::more) continue;
             complete(piece.index);
+        } else if (piece.end == wire::Piece::End::gone) {
+            gathering_.drop();
+            ++harvest_.gone;
         } else {
             gathering_.drop();
             ++harvest_.skipped;
             harvest_.complain(fmt::format(
-                "message {}: {}", (*listing_)[piece.index].number,
-                piece.end == pop3::Piece::End::refused ? piece.octets : "it is too large"));
+                "message {}: {}", listing_->number(piece.index),
+                piece.end == wire::Piece::End::refused ? piece.octets : "it is too large"));
         }
         ++ended_;
         if (errand_.progress) ++errand_.progress->done;
@@ -177,9 +186,9 @@ void Retrieval::rehearse(std::uint32_t index) {
     const Judged judged = judge(*errand_.fetch, errand_.directory, today_, message.head);
     survey_.add(judged);
     ++harvest_.fetched;
-    harvest_.octets += (*listing_)[index].size;
+    harvest_.octets += listing_->size(index);
     if (errand_.rehearsed)
-        errand_.rehearsed({errand_.fetch->name, (*listing_)[index].number, judged});
+        errand_.rehearsed({errand_.fetch->name, listing_->number(index), judged});
     for (const Fate& fate : judged.fates) {
         if (!fate.wait.empty()) ++harvest_.waiting[fate.wait];
         for (const End& end : fate.ends) {
@@ -207,8 +216,8 @@ Result<Sorted> Retrieval::sorted(const Arrived& message) {
 }
 
 void Retrieval::sort(std::uint32_t index, Gathered message) {
-    Parcel parcel{index, std::string(listing_->uidl(index)), shared_[index],
-                  (*listing_)[index].size, std::move(message), {}};
+    Parcel parcel{index, id_of(*listing_, index), shared_[index],
+                  listing_->size(index), std::move(message), {}};
     Result<Sorted> result = sorted({parcel.message.head, {}, parcel.message.spilled.get()});
     if (!result) return stop(result.error());
     parcel.sorted = std::move(*result);
@@ -244,7 +253,7 @@ void Retrieval::release() {
 
 // --- durable ------------------------------------------------------------------------------
 
-pop3::Progress Retrieval::progress() {
+wire::Progress Retrieval::progress() {
     if (deposit_) {
         for (Stored& stored : deposit_->take_stored()) absorb(std::move(stored));
         if (const auto fault = deposit_->fault()) stop(*fault);
@@ -262,6 +271,7 @@ void Retrieval::settle(bool farewell) {
     if (!farewell) return;
     deposit_->finish();
     if (const auto fault = deposit_->fault()) return stop(*fault);
+    if (listing_->validity() != 0) return;  // its UIDs are never used again
     if (const auto noted = ledger_.leaving(leaving_); !noted) stop(noted.error());
 }
 
@@ -294,7 +304,7 @@ void Retrieval::absorb(Stored stored) {
 
 // --- the end ------------------------------------------------------------------------------
 
-void Retrieval::finish(const pop3::Outcomes& outcomes) {
+void Retrieval::finish(const wire::Outcomes& outcomes) {
     if (deposit_) {
         deposit_->finish();
         (void)progress();
@@ -304,17 +314,20 @@ void Retrieval::finish(const pop3::Outcomes& outcomes) {
     harvest_.left = outcomes.listed ? outcomes.messages - harvest_.deleted : 0;
     if (outcomes.not_deleted != 0) {
         harvest_.skipped += outcomes.not_deleted;
-        harvest_.complain(fmt::format("{} messages were not deleted: the server refused",
-                                      outcomes.not_deleted));
+        harvest_.complain(
+            fmt::format("{} messages were not deleted: {}", outcomes.not_deleted,
+                        outcomes.why_not.empty() ? "the server refused" : outcomes.why_not));
     }
     if (!outcomes.complete && !harvest_.fault && !harvest_.braked)
         harvest_.fault = Fault{errand_.fetch->host, outcomes.cause, outcomes.temporary, 0};
     if (errand_.rehearsal || !outcomes.listed || !outcomes.well_formed || stopping_) return;
     std::vector<store::MessageId> listed;
     listed.reserve(listing_->count());
-    for (std::size_t i = 0; i < listing_->count(); ++i) listed.push_back(named(listing_->uidl(i)));
-    if (const auto forgotten = ledger_.forget_unlisted("", listed); !forgotten)
-        stop(forgotten.error());
+    for (std::size_t i = 0; i < listing_->count(); ++i) listed.push_back(id_of(*listing_, i));
+    const bool all = outcomes.complete && harvest_.skipped == 0 && harvest_.waiting.empty();
+    const auto forgotten =
+        ledger_.forget_unlisted(listing_->mailbox(), listing_->validity(), listed, all);
+    if (!forgotten) stop(forgotten.error());
 }
 
 void Retrieval::stop(Fault fault) {

@@ -1,8 +1,8 @@
-// The owner of a POP3 client session (pop3/client_session.hpp): one run of fetch over one account.
+// The owner of a collecting session, POP3 or IMAP (wire/collecting.hpp): one round over one account.
 //
 //     Listed    listing minus ledger → what to fetch, what may go at once
 //     Received  pieces → messages → sorted → Deposit, which makes them durable meanwhile
-//     Settle    waits until all of it is durable; DELE follows, then QUIT
+//     Settle    waits until all of it is durable; what may go is deleted next
 //     Finished  forgets what the server lists no more; the Harvest is complete
 //
 // Nothing may be deleted on the server before the ledger says `done`. A first run (an empty ledger)
@@ -27,13 +27,13 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "config/load.hpp"
-#include "pop3/client_question.hpp"
 #include "route/directory.hpp"
 #include "store/held.hpp"
 #include "store/ledger.hpp"
 #include "store/maildir.hpp"
 #include "store/quota.hpp"
 #include "watch/event.hpp"
+#include "wire/collecting.hpp"
 
 namespace mailhandler::agent {
 
@@ -67,7 +67,7 @@ class Retrieval {
     static Result<std::unique_ptr<Retrieval>> begin(Storehouse& house, Errand errand);
     ~Retrieval();
 
-    pop3::ClientAnswer answer(pop3::ClientQuestion question);
+    wire::ClientAnswer answer(wire::ClientQuestion question);
 
     // After Finished, or after a run that never got so far.
     Harvest harvest() const { return harvest_; }
@@ -77,18 +77,18 @@ class Retrieval {
   private:
     Retrieval(Storehouse& house, Errand errand, store::Ledger ledger);
 
-    pop3::Plan plan(const pop3::Listing& listing);
-    void receive(std::vector<pop3::Piece> pieces);
+    wire::Plan plan(const wire::Listing& listing);
+    void receive(std::vector<wire::Piece> pieces);
     void complete(std::uint32_t index);
     void rehearse(std::uint32_t index);
     void sort(std::uint32_t index, Gathered message);
     Result<Sorted> sorted(const Arrived& message);
     void keep_back(Parcel parcel);
     void release();
-    pop3::Progress progress();
+    wire::Progress progress();
     void settle(bool farewell);
     void absorb(Stored stored);
-    void finish(const pop3::Outcomes& outcomes);
+    void finish(const wire::Outcomes& outcomes);
     void stop(Fault fault);
 
     Result<bool> mailbox_takes(const route::ToMailbox& target, std::uint64_t octets);
@@ -101,7 +101,7 @@ class Retrieval {
     Harvest harvest_;
     HeaderSurvey survey_;
 
-    std::shared_ptr<const pop3::Listing> listing_;
+    std::shared_ptr<const wire::Listing> listing_;
     std::vector<bool> shared_;  // by index: its UIDL is listed more than once
     std::size_t planned_ = 0, ended_ = 0;
     Gathering gathering_;

@@ -1,8 +1,5 @@
 #include "pop3/client_login.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "pop3/command.hpp"
 #include "wire/sasl.hpp"
 
@@ -13,22 +10,6 @@ namespace {
 using Step = ClientLogin::Step;
 
 Step failed(Failure failure) { return {Step::Kind::failed, {}, std::move(failure)}; }
-
-std::string lower(std::string_view text) {
-    std::string lowered(text);
-    std::transform(lowered.begin(), lowered.end(), lowered.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return lowered;
-}
-
-// Words by which servers without response codes tell that a login is right, but not now.
-bool speaks_of_later(std::string_view text) {
-    constexpr std::array words{"lock", "in use", "busy", "later", "again", "temporar", "unavail"};
-    const std::string lowered = lower(text);
-    return std::any_of(words.begin(), words.end(), [&](const char* word) {
-        return lowered.find(word) != std::string::npos;
-    });
-}
 
 bool one_line(std::string_view text) {
     return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos;
@@ -42,7 +23,7 @@ Failure judge_login(const Response& response, const Capabilities& capabilities) 
     if (!response.code.empty()) failure.cause += " [" + printable(response.code, 40) + "]";
     const bool wrong = has_code(response, "AUTH") ||
                        (response.code.empty() && !capabilities.auth_codes &&
-                        !speaks_of_later(response.text));
+                        !wire::speaks_of_later(response.text));
     failure.authentication = wrong;
     failure.temporary = !wrong && !has_code(response, "SYS/PERM");
     return failure;

@@ -10,12 +10,7 @@
 
 namespace mailhandler::pop3 {
 
-// Why something failed, as it will be reported.
-struct Failure {
-    std::string cause;  // a sentence with the server's words
-    bool temporary = true;
-    bool authentication = false;
-};
+using wire::Failure;
 
 // What -ERR to a login means. [AUTH] is a wrong login; [IN-USE], [LOGIN-DELAY], [SYS/TEMP] pass by
 // themselves. Without a code, a server that promised codes did not mean the login; of any other

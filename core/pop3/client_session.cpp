@@ -14,8 +14,6 @@ constexpr std::size_t longest_skipped = 1 << 20;
 
 }  // namespace
 
-wire::Place place(const ClientQuestion&) { return wire::Place::disk; }
-
 ClientSession::ClientSession(ClientSettings settings, wire::Peer peer)
     : settings_(std::move(settings)), peer_(std::move(peer)), lines_(longest_line),
       secure_(peer_.secure) {}
@@ -231,16 +229,15 @@ bool ClientSession::end(ClientAction& action) {
 // --- answers -----------------------------------------------------------------------------
 
 void ClientSession::answer(ClientAnswer answer) {
-    // Listed → Plan, Received and Settle → Progress, Finished → Done.
-    static constexpr std::size_t fitting[] = {0, 1, 1, 2};
     const auto asked = std::exchange(awaited_, std::nullopt);
-    if (!asked || fitting[*asked] != answer.index())
+    if (!asked || !wire::fits(*asked, answer.index()))
         throw std::logic_error("pop3: an answer that does not fit the question");
     progress_ = true;
     std::visit([this](auto&& given) { take(std::move(given)); }, std::move(answer));
 }
 
 void ClientSession::take(Plan plan) {
+    draining_ |= plan.stop;
     collection_.emplace(settings_.window, listing_, std::move(plan), capabilities_.pipelining);
     if (draining_) stopped_ |= collection_->stop();
     settle_owed_ = collection_->removing();

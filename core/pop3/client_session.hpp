@@ -93,6 +93,7 @@ class ClientSession {
     void take(Plan plan);
     void take(Progress progress);
     void take(Done) {}
+    void take(wire::Rest) {}
 
     ClientSettings settings_;
     wire::Peer peer_;

@@ -13,9 +13,11 @@
 #include <string_view>
 #include <vector>
 
+#include "wire/collecting.hpp"
+
 namespace mailhandler::pop3 {
 
-class Listing {
+class Listing final : public wire::Listing {
   public:
     struct Entry {
         std::uint32_t number = 0;  // as RETR and DELE take it
@@ -32,18 +34,19 @@ class Listing {
     void sizes_complete();
 
     // Messages both answers speak of, ascending by number, once both are complete.
-    std::size_t count() const { return entries_.size(); }
+    std::size_t count() const override { return entries_.size(); }
+    std::uint64_t number(std::size_t index) const override { return entries_[index].number; }
+    std::uint64_t size(std::size_t index) const override { return entries_[index].size; }
+    std::string uid(std::size_t index) const override { return std::string(uidl(index)); }
     const Entry& operator[](std::size_t index) const { return entries_[index]; }
     std::string_view uidl(std::size_t index) const;
 
     // Every line was understood, and both answers name the same messages once each.
-    bool well_formed() const { return misunderstood_ == 0; }
-    std::size_t misunderstood() const { return misunderstood_; }
-    // The first few of them, control characters shown as \xHH.
-    const std::vector<std::string>& complaints() const { return complaints_; }
-    // Indexes of messages whose UIDL an earlier message of this listing has as well: well-formed,
-    // but the UIDL does not say which is which.
-    const std::vector<std::uint32_t>& repeated() const { return repeated_; }
+    bool well_formed() const override { return misunderstood_ == 0; }
+    std::size_t misunderstood() const override { return misunderstood_; }
+    const std::vector<std::string>& complaints() const override { return complaints_; }
+    // Well-formed, but the UIDL does not say which is which.
+    const std::vector<std::uint32_t>& repeated() const override { return repeated_; }
 
   private:
     struct Name {

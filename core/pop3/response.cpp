@@ -1,7 +1,6 @@
 #include "pop3/response.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace mailhandler::pop3 {
 
@@ -78,21 +77,6 @@ bool has_code(const Response& response, std::string_view code) {
     const std::string_view given = response.code;
     return same(given.substr(0, code.size()), code) &&
            (given.size() == code.size() || given[code.size()] == '/');
-}
-
-std::string printable(std::string_view octets, std::size_t longest) {
-    std::string text;
-    for (const char c : octets.substr(0, longest)) {
-        if (c >= 0x20 && c <= 0x7e) {
-            text += c;
-        } else {
-            char hex[5];
-            std::snprintf(hex, sizeof hex, "\\x%02X", static_cast<unsigned char>(c));
-            text += hex;
-        }
-    }
-    if (octets.size() > longest) text += "...";
-    return text;
 }
 
 }  // namespace mailhandler::pop3

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "wire/words.hpp"
+
 namespace mailhandler::pop3 {
 
 // RFC 2449 section 4: a response line has at most 512 octets with its CRLF.
@@ -37,7 +39,6 @@ Response parse_response(std::string_view line);
 // RFC 2449 section 8: codes are compared without regard to case, and "SYS/TEMP" is below "SYS".
 bool has_code(const Response& response, std::string_view code);
 
-// `octets` of a peer for a person: control and 8-bit characters as \xHH, at most `longest` of them.
-std::string printable(std::string_view octets, std::size_t longest = 200);
+using wire::printable;
 
 }  // namespace mailhandler::pop3

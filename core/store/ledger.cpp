@@ -95,6 +95,7 @@ struct Ledger::State {
     Result<> rename(const Move& move);
     Result<> finish(const Staged& staged, Done done);
     void sweep();
+    std::optional<MessageId> predecessor(const Sighting& message);
 
     disk::Disk& disk;
     const Layout layout;
@@ -103,7 +104,7 @@ struct Ledger::State {
     std::unique_ptr<disk::Lock> lock;
     LedgerBook book;
     std::set<std::string> prepared;  // directories known to be there and durable
-    // Done under an earlier UIDVALIDITY, by hash; made when first asked for.
+    // Done under other names than today's, by hash; made when first asked for.
     std::optional<std::unordered_multimap<std::string, MessageId>> by_hash;
 };
 
@@ -318,28 +319,57 @@ Result<> Ledger::deliver(std::vector<Collected> batch) {
     return state.finish(staged, std::move(done));
 }
 
-Result<bool> Ledger::adopt(const MessageId& id, std::uint64_t size, const std::string& hash) {
-    State& state = *state_;
-    if (auto may = state.may_write(); !may) return tl::unexpected(may.error());
-    if (!state.by_hash) {
-        state.by_hash.emplace();
-        for (const auto& [old, entry] : state.book.entries()) {
-            if (entry.known.state == Known::State::done) state.by_hash->emplace(entry.known.hash, old);
+namespace {
+
+// POP3 shows what IMAP calls INBOX, and has no name for it.
+bool same_mailbox(const MessageId& a, const MessageId& b) {
+    return a.mailbox == b.mailbox || ((a.mailbox.empty() || b.mailbox.empty()) &&
+                                      (a.mailbox == "INBOX" || b.mailbox == "INBOX"));
+}
+
+bool same_names(const MessageId& a, const MessageId& b) {
+    return a.mailbox == b.mailbox && a.validity == b.validity;
+}
+
+}  // namespace
+
+// The entry that this message may take over.
+std::optional<MessageId> Ledger::State::predecessor(const Sighting& message) {
+    if (!by_hash) {
+        by_hash.emplace();
+        for (const auto& [old, entry] : book.entries()) {
+            if (entry.known.state != Known::State::done || same_names(old, message.id)) continue;
+            by_hash->emplace(entry.known.hash, old);
         }
     }
-    const auto [begin, end] = state.by_hash->equal_range(hash);
+    const auto [begin, end] = by_hash->equal_range(message.hash);
     for (auto at = begin; at != end; ++at) {
-        const MessageId old = at->second;
-        const auto before = known(old);
-        if (old.mailbox != id.mailbox || old.validity == id.validity || !before ||
-            before->size != size || before->hash != hash) {
+        const auto found = book.entries().find(at->second);
+        if (!same_mailbox(at->second, message.id) || same_names(at->second, message.id) ||
+            found == book.entries().end() || found->second.known.size != message.size ||
+            found->second.known.hash != message.hash) {
             continue;
         }
-        if (auto done = state.book.adopt(id, old); !done) return tl::unexpected(done.error());
-        state.by_hash->erase(at);
-        return true;
+        MessageId old = at->second;
+        by_hash->erase(at);
+        return old;
     }
-    return false;
+    return std::nullopt;
+}
+
+Result<std::vector<bool>> Ledger::adopt(std::span<const Sighting> messages) {
+    State& state = *state_;
+    if (auto may = state.may_write(); !may) return tl::unexpected(may.error());
+    std::vector<bool> adopted;
+    std::vector<std::pair<MessageId, MessageId>> pairs;
+    for (const Sighting& message : messages) {
+        auto old = state.predecessor(message);
+        adopted.push_back(old.has_value());
+        if (old) pairs.emplace_back(message.id, std::move(*old));
+    }
+    if (pairs.empty()) return adopted;
+    if (auto done = state.book.adopt(pairs); !done) return tl::unexpected(done.error());
+    return adopted;
 }
 
 Result<> Ledger::leaving(std::span<const MessageId> ids) {
@@ -354,8 +384,8 @@ Result<> Ledger::leaving(std::span<const MessageId> ids) {
     return state.book.leave(going);
 }
 
-Result<std::size_t> Ledger::forget_unlisted(const std::string& mailbox,
-                                            std::span<const MessageId> listed) {
+Result<std::size_t> Ledger::forget_unlisted(const std::string& mailbox, std::uint64_t validity,
+                                            std::span<const MessageId> listed, bool all) {
     State& state = *state_;
     if (auto may = state.may_write(); !may) return tl::unexpected(may.error());
     std::unordered_set<MessageId, MessageIdHash> there;
@@ -367,7 +397,7 @@ Result<std::size_t> Ledger::forget_unlisted(const std::string& mailbox,
     std::vector<MessageId> gone;
     for (const auto& [id, entry] : state.book.entries()) {
         if (id.mailbox == mailbox && entry.known.state == Known::State::done &&
-            !there.contains(shared(id))) {
+            (all || id.validity == validity) && !there.contains(shared(id))) {
             gone.push_back(id);
         }
     }

@@ -124,19 +124,27 @@ class Ledger {
     // unknown, to be fetched again; what was staged is finished by the next call or recover().
     Result<> deliver(std::vector<Collected> batch);
 
-    // After a UIDVALIDITY change: true when a message of this size and hash was done under another
-    // validity of the same mailbox. Its entry (one, where several are alike) is then this one's.
-    Result<bool> adopt(const MessageId& id, std::uint64_t size, const std::string& hash);
+    // Messages whose names say nothing, because the server has numbered its mailbox anew
+    // (UIDVALIDITY), or speaks another protocol now: which of them were done under another validity
+    // of the mailbox, or by POP3, with the same size and hash. Such an entry is then the new
+    // message's; each serves one message, so that two alike need two. One write for all.
+    struct Sighting {
+        MessageId id;
+        std::uint64_t size = 0;
+        std::string hash;
+    };
+    Result<std::vector<bool>> adopt(std::span<const Sighting> messages);
 
     // Notes that the server is about to be told to delete these for good (QUIT, EXPUNGE). Call it
     // before: the answer may be lost. What is not known is passed over.
     Result<> leaving(std::span<const MessageId> ids);
 
-    // Drops what `mailbox` holds no more. `listed` must be a complete, well-formed listing, all of
-    // which was dealt with; a UIDL stands for all messages that share it. What is staged stays.
-    // Returns how many were dropped.
-    Result<std::size_t> forget_unlisted(const std::string& mailbox,
-                                        std::span<const MessageId> listed);
+    // Drops what `mailbox` holds no more. `listed` must be a complete, well-formed listing; a UIDL
+    // stands for all messages that share it. What is staged stays. Entries of another validity than
+    // this one are dropped too where `all` of the listing was dealt with: until then adopt() may
+    // still want them. Returns how many were dropped.
+    Result<std::size_t> forget_unlisted(const std::string& mailbox, std::uint64_t validity,
+                                        std::span<const MessageId> listed, bool all);
 
   private:
     struct State;

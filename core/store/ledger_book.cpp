@@ -91,9 +91,12 @@ bool LedgerBook::apply(Fields& fields) {
                 found->second.known.leaving = true;
             return true;
         case 'M': {
-            const auto old = fields.size() == 6 ? number(fields[4]) : std::nullopt;
+            if (fields.size() != 6 && fields.size() != 7) return false;
+            const auto old = number(fields[4]);
             if (!old) return false;
-            take_over(id, MessageId{id.mailbox, *old, std::move(fields[5])});
+            // The old mailbox is named only where it is another one.
+            const std::string& mailbox = fields.size() == 7 ? fields[6] : id.mailbox;
+            take_over(id, MessageId{mailbox, *old, std::move(fields[5])});
             return true;
         }
         default: return false;
@@ -189,12 +192,17 @@ Result<> LedgerBook::leave(const std::vector<MessageId>& ids) {
     return {};
 }
 
-Result<> LedgerBook::adopt(const MessageId& id, const MessageId& old) {
-    std::string record;
-    append_record(record, {"M", id.mailbox, std::to_string(id.validity), id.uid,
-                           std::to_string(old.validity), old.uid});
-    if (auto done = append(record, 1); !done) return done;
-    take_over(id, old);
+Result<> LedgerBook::adopt(const std::vector<std::pair<MessageId, MessageId>>& pairs) {
+    std::string records;
+    for (const auto& [id, old] : pairs) {
+        const std::string validity = std::to_string(id.validity);
+        const std::string before = std::to_string(old.validity);
+        std::vector<std::string_view> fields = {"M", id.mailbox, validity, id.uid, before, old.uid};
+        if (old.mailbox != id.mailbox) fields.push_back(old.mailbox);
+        append_record(records, fields);
+    }
+    if (auto done = append(records, pairs.size()); !done) return done;
+    for (const auto& [id, old] : pairs) take_over(id, old);
     return {};
 }
 

@@ -49,7 +49,8 @@ class LedgerBook {
     Result<> finish(const std::vector<std::pair<MessageId, Known>>& done);
     Result<> forget(const std::vector<MessageId>& ids);
     Result<> leave(const std::vector<MessageId>& ids);  // all of them are known
-    Result<> adopt(const MessageId& id, const MessageId& old);
+    // Pairs of a new name and the old one, whose entry it takes over.
+    Result<> adopt(const std::vector<std::pair<MessageId, MessageId>>& pairs);
 
     // Writes the log anew when most of it is about what is forgotten.
     Result<> compact();

@@ -1,6 +1,7 @@
 // A fetch from listing to QUIT on a disk that forgets: whatever step it is cut at, after a clean run
 // every copy is there once. The server is a list of messages; what it deletes is what the run named.
 #include "agent/retrieval.hpp"
+#include "pop3/client_question.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>

@@ -94,7 +94,7 @@ TEST_CASE("an endless message is handed on in chunks and never becomes complete"
         std::size_t octets = 0, largest = 0, complete = 0;
         std::shared_ptr<const pop3::Listing> listing;
         pop3::ClientAnswer answer(pop3::ClientQuestion&& question) {
-            if (std::holds_alternative<pop3::Listed>(question)) return pop3::Plan{{0}, {}, false};
+            if (std::holds_alternative<pop3::Listed>(question)) return pop3::Plan{{0}, {}};
             if (std::holds_alternative<pop3::Finished>(question)) return pop3::Done{};
             if (auto* received = std::get_if<pop3::Received>(&question)) {
                 for (const auto& piece : received->pieces) {

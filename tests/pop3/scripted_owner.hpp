@@ -1,15 +1,14 @@
 // Owners for dialogs: each answers as the A: lines of its case say, and writes down what it was
-// asked. They check what no dialog has to say: Closed for each open maildrop, Finished for each
-// run, and that nothing is handed over twice or in pieces that do not fit.
+// asked. They check what no dialog has to say: Closed for each open maildrop.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "pop3/client_session.hpp"
 #include "pop3/server_session.hpp"
+#include "support/collector.hpp"
 #include "support/dialog.hpp"
 
 namespace mailhandler::test {
@@ -51,32 +50,6 @@ class ScriptedServerOwner {
     bool open_ = false;
 };
 
-// A: Listed => fetch 3 1 remove 2       numbers; everything is fetched unless said otherwise
-// with: eager     what is complete may be deleted at once, keep: it may not; else after Settle
-// with: stop=2    no more after so many messages
-class ScriptedClientOwner {
-  public:
-    explicit ScriptedClientOwner(Dialog dialog) : dialog_(std::move(dialog)) {}
-
-    pop3::ClientAnswer answer(pop3::ClientQuestion&& question);
-    const std::vector<std::string>& log() const { return log_; }
-    std::string unfinished() const;
-    bool farewell(const std::string&) const { return true; }
-
-  private:
-    pop3::Plan plan(const pop3::Listed& listed);
-    pop3::Progress received(const pop3::Received& received);
-    void finished(const pop3::Outcomes& outcomes);
-    std::string numbers(const std::vector<std::uint32_t>& indexes) const;
-
-    Dialog dialog_;
-    std::vector<std::string> log_;
-    std::shared_ptr<const pop3::Listing> listing_;
-    std::string message_;
-    bool in_message_ = false, settled_ = true;
-    std::size_t finished_ = 0;
-    std::vector<std::uint32_t> complete_;
-    std::string broken_;
-};
+using ScriptedClientOwner = ScriptedCollector;
 
 }  // namespace mailhandler::test

@@ -69,7 +69,7 @@ bool fetch(disk::Disk& disk, std::vector<Message>& server, unsigned& unique) {
     });
     std::vector<MessageId> listed;
     for (const Message& message : server) listed.push_back(id_of(message.uid));
-    return ledger->forget_unlisted("INBOX", listed).has_value();
+    return ledger->forget_unlisted("INBOX", 7, listed, true).has_value();
 }
 
 // What is wrong with the mail that arrived; empty: every copy is there once and whole.
@@ -229,17 +229,45 @@ TEST_CASE("After a UIDVALIDITY change as many are known as were, not more") {
     for (const char* uid : {"1", "2"}) batch.push_back(collect({uid, "same", {"anne"}}, unique));
     const std::string hash = batch[0].hash;
     REQUIRE(ledger->deliver(std::move(batch)));
-    CHECK_FALSE(ledger->adopt(id_of("10", 8), 5, hash).value());
-    CHECK(ledger->adopt(id_of("10", 8), 4, hash).value());
-    CHECK(ledger->adopt(id_of("11", 8), 4, hash).value());
-    CHECK_FALSE(ledger->adopt(id_of("12", 8), 4, hash).value());
+    const auto adopted = [&](std::vector<Ledger::Sighting> messages) {
+        return ledger->adopt(messages).value();
+    };
+    CHECK(adopted({{id_of("10", 8), 5, hash}}) == std::vector{false});
+    CHECK(adopted({{id_of("10", 8), 4, hash}, {id_of("9", 8), 4, "other"}}) ==
+          std::vector{true, false});
+    CHECK(adopted({{id_of("11", 8), 4, hash}, {id_of("12", 8), 4, hash}}) ==
+          std::vector{true, false});
+    CHECK(adopted({{id_of("13", 8), 4, hash}}) == std::vector{false});
     *ledger = *Ledger::open(disk, Layout("/other"), account);
     auto again = Ledger::open(disk, layout, account);
     CHECK(again->known(id_of("10", 8)));
     CHECK_FALSE(again->known(id_of("1")));
-    CHECK(again->forget_unlisted("Other", {}).value() == 0);
-    CHECK(again->forget_unlisted("INBOX", {}).value() == 2);
+    CHECK(again->forget_unlisted("Other", 8, {}, true).value() == 0);
+    CHECK(again->forget_unlisted("INBOX", 9, {}, false).value() == 0);
+    CHECK(again->forget_unlisted("INBOX", 9, {}, true).value() == 2);
     CHECK(again->size() == 0);
+}
+
+TEST_CASE("What came by POP3 is known by its content when it is listed by IMAP, and the other way") {
+    ForgetfulDisk disk;
+    unsigned unique = 0;
+    auto ledger = Ledger::open(disk, layout, account);
+    std::vector<Collected> batch;
+    for (const char* uid : {"a", "b"}) batch.push_back(collect({uid, uid, {"anne"}}, unique));
+    for (Collected& each : batch) each.id = {"", 0, each.id.uid};
+    const std::string first = batch[0].hash, second = batch[1].hash;
+    const auto size = batch[0].size;
+    REQUIRE(ledger->deliver(std::move(batch)));
+    const std::vector<Ledger::Sighting> listed = {{id_of("1", 7), size, first},
+                                                  {{"Other", 7, "2"}, size, second}};
+    CHECK(ledger->adopt(listed).value() == std::vector{true, false});
+    *ledger = *Ledger::open(disk, Layout("/other"), account);
+    auto again = Ledger::open(disk, layout, account);
+    CHECK(again->known(id_of("1", 7)));
+    CHECK_FALSE(again->known({"", 0, "a"}));
+    const std::vector<Ledger::Sighting> back = {{{"", 0, "x"}, size, first}};
+    CHECK(again->adopt(back).value() == std::vector{true});
+    CHECK(again->known({"", 0, "x"}));
 }
 
 TEST_CASE("What is leaving and when it came is known to the next run") {
@@ -299,9 +327,9 @@ TEST_CASE("Messages that share a UIDL are forgotten when it is listed no more") 
     for (const char* uid : {"u", "u abc", "v abc"}) batch.push_back({{"", 0, uid}, 1, "abc", {}});
     REQUIRE(ledger->deliver(std::move(batch)));
     const std::vector<MessageId> listed = {{"", 0, "u"}};
-    CHECK(ledger->forget_unlisted("", listed).value() == 1);
+    CHECK(ledger->forget_unlisted("", 0, listed, true).value() == 1);
     CHECK(ledger->known({"", 0, "u abc"}));
-    CHECK(ledger->forget_unlisted("", {}).value() == 2);
+    CHECK(ledger->forget_unlisted("", 0, {}, true).value() == 2);
 }
 
 TEST_CASE("A torn tail is cut off and a damaged line passed over") {
@@ -319,7 +347,7 @@ TEST_CASE("A torn tail is cut off and a damaged line passed over") {
     CHECK(ledger->damaged() == 1);
     CHECK(ledger->known(id_of("1 %\n")));
     CHECK(ledger->known({"", 0, "3"}));
-    CHECK(ledger->forget_unlisted("", {}).value() == 1);
+    CHECK(ledger->forget_unlisted("", 0, {}, true).value() == 1);
     CHECK(disk.files().at(path).starts_with(log));
     *ledger = *Ledger::open(disk, Layout("/other"), account);
     CHECK(Ledger::open(disk, layout, account)->size() == 1);
@@ -341,6 +369,6 @@ TEST_CASE("A ledger of 100,000 messages is read in well under a second and shrin
     WARN("100,000 entries read in " << took.count() * 1000 << " ms");
     CHECK(took.count() < 5);  // far above what it takes, also under a sanitizer
     CHECK(ledger->size() == 100'000);
-    CHECK(ledger->forget_unlisted("INBOX", {}).value() == 100'000);
+    CHECK(ledger->forget_unlisted("INBOX", 7, {}, true).value() == 100'000);
     CHECK(disk.files().at(path).empty());
 }
