@@ -50,6 +50,7 @@ CommandReader::Event CommandReader::take_line() {
     }
     if (skipped_) return end(Event::skipped, {});
     if (!mark && command_.empty()) return end(Event::command, line->text);
+    const std::size_t before = command_.size();
     command_ += line->text;
     if (!mark) {
         text_ = command_;
@@ -57,6 +58,7 @@ CommandReader::Event CommandReader::take_line() {
         return Event::command;
     }
     mark_ = *mark;
+    mark_.at += before;
     text_ = command_;
     return Event::literal;
 }

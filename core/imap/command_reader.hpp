@@ -20,7 +20,7 @@ class CommandReader {
     enum class Event {
         nothing,   // more octets are needed
         command,   // text() is a whole command, or what follows a literal handed out in pieces
-        literal,   // text() ends in mark(): call gather(), hand_out() or skip()
+        literal,   // text() ends in mark(): call gather(), hand_out(), skip() or forget()
         piece,     // text() is the next part of a literal; literal_left() says what is to come
         skipped,   // a command of which a literal was thrown away is over
         too_long,  // a line or command was too long; where the next one begins is not known
@@ -36,7 +36,7 @@ class CommandReader {
 
     const LiteralMark& mark() const { return mark_; }
     std::uint64_t literal_left() const { return left_; }  // octets
-    bool fits() const { return command_.size() + mark_.size <= largest_; }
+    bool fits() const { return mark_.size <= largest_ - command_.size(); }
     void gather();    // the literal becomes part of the command
     void hand_out();  // it comes in pieces; what stood before it is forgotten
     void skip();      // it and the rest of the command are thrown away

@@ -6,6 +6,9 @@
 
 namespace mailhandler::imap {
 
+// Without a literal, which take_literal() would have seen.
+void ServerSession::append(Lexer&) { bad("APPEND needs a mailbox and a literal"); }
+
 // A literal that is a message. `words` stands behind APPEND, or at what follows the message before.
 void ServerSession::begin_append_message(Lexer& words) {
     const LiteralMark mark = reader_.mark();
@@ -78,7 +81,9 @@ void ServerSession::append_piece(std::string_view octets) {
 
 // What stands behind a message: the end of the command.
 void ServerSession::append_rest(std::string_view rest) {
-    if (append_->utf8 && rest.starts_with(")")) rest.remove_prefix(1);
+    if (append_->utf8 && !rest.starts_with(")"))
+        return append_failed("BAD The parenthesis of UTF8 is not closed");
+    if (append_->utf8) rest.remove_prefix(1);
     if (append_->failed) return append_failed(*append_->failed);
     if (!rest.empty()) return append_failed("BAD There is more than the command takes");
     ask<Appended>(AppendCommit{}, [this](Appended answer) { appended(std::move(answer)); });

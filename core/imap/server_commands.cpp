@@ -42,6 +42,7 @@ const S::Verb S::verbs[] = {
     {"LSUB", Needs::authenticated, &S::lsub},
     {"NAMESPACE", Needs::authenticated, &S::namespaces},
     {"STATUS", Needs::authenticated, &S::status},
+    {"APPEND", Needs::authenticated, &S::append},
     {"IDLE", Needs::authenticated, &S::idle},
     {"GETQUOTA", Needs::authenticated, &S::getquota},
     {"GETQUOTAROOT", Needs::authenticated, &S::getquotaroot},
@@ -66,8 +67,8 @@ void ServerSession::obey(std::string_view text) {
     const auto tag = words.tag();
     tag_ = tag && tag->size() <= longest_tag ? std::string(*tag) : "*";
     uid_ = keep_numbers_ = false;
-    if (tag_ == "*" || !words.space()) return bad("A command begins with a tag");
-    const Verb* verb = find_verb(words);
+    if (tag_ == "*") return bad("A command begins with a tag");
+    const Verb* verb = words.space() ? find_verb(words) : nullptr;
     if (verb == nullptr) return bad("There is no such command");
     if (!allowed(*verb)) return;
     keep_numbers_ = verb->keeps_numbers && !uid_;

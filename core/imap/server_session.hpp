@@ -228,6 +228,7 @@ class ServerSession {
     std::uint32_t number_of(Uid uid) const;
 
     // server_append.cpp
+    void append(Lexer& words);
     void begin_append_message(Lexer& words);
     void append_judged(const Verdict& verdict);
     void refuse_message(std::string status);
