@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <stdexcept>
 
 #include "net/tls.hpp"
 #include "wire/dot_stream.hpp"
@@ -44,13 +45,21 @@ void Conduct::fail_io(Io io, std::string_view doing) {
 
 void Conduct::gather(std::string octets) {
     if (broken()) return;
-    if (out_.empty())
+    if (out_.empty() && !squeeze_)
         out_ = std::move(octets);
+    else
+        put(octets);
+}
+
+void Conduct::put(std::string_view octets) {
+    if (squeeze_)
+        squeeze_->out.write(octets, out_);
     else
         out_ += octets;
 }
 
 bool Conduct::try_flush() {
+    if (squeeze_ && !broken()) squeeze_->out.flush(out_);
     while (sent_ < out_.size()) {
         const Transfer transfer = stream_.try_write(std::string_view(out_).substr(sent_));
         if (transfer.status == Io::blocked) return false;
@@ -97,6 +106,7 @@ Task<Result<std::size_t>> Conduct::read_block(wire::SendBody& send, std::uint64_
 }
 
 Task<> Conduct::send_body(wire::SendBody& send) {
+    if (send.dot_stuffed && squeeze_) throw std::logic_error("no protocol has dots and DEFLATE");
     std::string block(std::min<std::uint64_t>(block_size, send.length), '\0');
     wire::DotEncoder encoder;
     std::uint64_t done = 0;
@@ -116,19 +126,44 @@ Task<> Conduct::send_body(wire::SendBody& send) {
         if (send.dot_stuffed)
             encoder.encode(octets, out_);
         else
-            out_ += octets;
+            put(octets);
         if (full()) co_await flush();
     }
     if (send.dot_stuffed && !broken()) encoder.finish(out_);
 }
 
 Io Conduct::try_hear() {
+    if (squeeze_) return try_hear_squeezed();
     const std::span<char> scratch = means_.loop.scratch();
     const Transfer transfer = stream_.try_read(scratch);
     heard_ = {scratch.data(), transfer.size};
     spend(transfer.size);
     if (transfer.status == Io::failed) fail_io(Io::failed, "receiving");
     return transfer.status;
+}
+
+// A small input may come out very large: each time at most a block of it.
+Io Conduct::try_hear_squeezed() {
+    for (;;) {
+        if (!squeeze_->in.read(squeeze_->heard, block_size)) {
+            fail(Fault{stream_.peer().address, "what was received cannot be decompressed", true, 0});
+            return Io::failed;
+        }
+        heard_ = squeeze_->heard;
+        spend(heard_.size());
+        if (!heard_.empty()) return Io::ok;
+        squeeze_->heard = {};  // an idle connection holds no buffer
+        const std::span<char> scratch = means_.loop.scratch();
+        const Transfer transfer = stream_.try_read(scratch);
+        if (transfer.status == Io::failed) fail_io(Io::failed, "receiving");
+        if (transfer.status != Io::ok) return transfer.status;
+        squeeze_->in.feed(std::string(scratch.data(), transfer.size));
+    }
+}
+
+Task<> Conduct::start_deflate() {
+    co_await flush();
+    if (!broken() && !squeeze_) squeeze_ = std::make_unique<Squeeze>();
 }
 
 Task<Io> Conduct::hear(const wire::Read& read) {

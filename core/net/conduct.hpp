@@ -2,6 +2,7 @@
 // and remembers what went wrong with the line first.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "net/pool.hpp"
 #include "net/stream.hpp"
 #include "wire/action.hpp"
+#include "wire/deflate.hpp"
 
 namespace mailhandler::net {
 
@@ -43,7 +45,7 @@ class Conduct {
 
     void gather(std::string octets);
     bool full() const { return out_.size() - sent_ >= flush_size; }
-    bool flushed() const { return out_.empty(); }
+    bool flushed() const { return out_.empty() && !(squeeze_ && squeeze_->out.holds()); }
     // Writes what goes at once. True when nothing is left (or the line is broken).
     bool try_flush();
     Task<> flush();
@@ -62,6 +64,9 @@ class Conduct {
     // The handshake, after what was gathered has been sent. No value: the line is broken.
     Task<std::optional<wire::TlsInfo>> start_tls();
 
+    // Both ways are compressed from here on, after what was gathered has been sent (RFC 4978).
+    Task<> start_deflate();
+
     // The last of it: sends what is gathered and ends the connection.
     Task<> finish(bool abort);
 
@@ -70,6 +75,14 @@ class Conduct {
     static constexpr std::uint64_t inline_size = 256 * 1024;  // larger bodies: on the disk pool
 
   private:
+    // What COMPRESS needs: only connections that asked for it pay for it.
+    struct Squeeze {
+        wire::Deflater out;
+        wire::Inflater in;
+        std::string heard;
+    };
+    void put(std::string_view octets);
+    Io try_hear_squeezed();
     Task<Result<std::size_t>> read_block(wire::SendBody& send, std::uint64_t at, std::string& into);
     void fail_io(Io io, std::string_view doing);
     void spend(std::size_t octets) { spent_ += octets; }
@@ -80,6 +93,7 @@ class Conduct {
     std::string out_;
     std::size_t sent_ = 0;  // octets of out_ that have gone
     std::string_view heard_;
+    std::unique_ptr<Squeeze> squeeze_;
     std::size_t spent_ = 0;  // octets moved since others had their turn
     Instant passed_{};
     std::optional<Fault> fault_;

@@ -21,7 +21,6 @@
 
 #include <exception>
 #include <fmt/format.h>
-#include <stdexcept>
 
 #include "net/conduct.hpp"
 
@@ -89,7 +88,7 @@ Task<> converse(Session& session, Owner& owner, Conduct& conduct, const Means& m
             std::optional<wire::TlsInfo> info = co_await conduct.start_tls();
             if (info) session.secured(std::move(*info));
         } else if (std::holds_alternative<wire::StartDeflate>(action)) {
-            throw std::logic_error("compression is not driven yet");
+            co_await conduct.start_deflate();
         } else {
             co_await conduct.finish(std::get<wire::Close>(action).abort);
             co_return;

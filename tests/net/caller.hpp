@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 // Waits until `condition` holds, at most ten seconds.
 template <class Condition>
@@ -61,6 +62,11 @@ class Caller {
             const std::string why = more(patience_ms);
             if (!why.empty()) return why;
         }
+    }
+    // The next octets, whatever they are; none when the line has ended.
+    std::string some(int patience_ms = 10000) {
+        if (buffer_.empty()) more(patience_ms);
+        return std::exchange(buffer_, {});
     }
     // Reads until the line ends; the octets go to `each`. Returns "<end>" and so on.
     template <class Each>

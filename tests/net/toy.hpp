@@ -57,7 +57,7 @@ struct Times {
     std::chrono::milliseconds idle{20000};
 };
 
-// HELLO; then ECHO, BODY n, DOTS n, BROKEN n, ASK, WORK, LOGIN, IDLE, STARTTLS, THROW, QUIT.
+// HELLO; then ECHO, BODY n, DOTS n, BROKEN n, ASK, WORK, LOGIN, IDLE, STARTTLS, DEFLATE, THROW, QUIT.
 class Session {
   public:
     explicit Session(Times times, bool tls_first = false) : times_(times), secure_(tls_first) {
@@ -129,6 +129,11 @@ class Session {
             say("GO");
             buffer_.clear();
             todo_.push_back(wire::StartTls{});
+            return;
+        }
+        if (verb == "DEFLATE") {
+            say("GO");
+            todo_.push_back(wire::StartDeflate{});
             return;
         }
         if (verb == "QUIT") {
