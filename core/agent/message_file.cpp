@@ -61,6 +61,10 @@ std::uint64_t bare_lfs(std::string_view block, char last) {
 
 }  // namespace
 
+std::shared_ptr<wire::Body> text_body(std::string text) {
+    return std::make_shared<TextBody>(std::move(text));
+}
+
 std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size) {
     return std::make_shared<FileBody>(std::move(file), size);
 }
@@ -75,7 +79,7 @@ Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::st
         return std::shared_ptr<wire::Body>(std::make_shared<FileBody>(std::move(*file), *size));
     auto text = read_whole(**file, *size);
     if (!text) return tl::unexpected(text.error());
-    return std::shared_ptr<wire::Body>(std::make_shared<TextBody>(std::move(*text)));
+    return text_body(std::move(*text));
 }
 
 Result<std::uint64_t> top_of(wire::Body& body, std::uint64_t lines) {

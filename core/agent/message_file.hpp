@@ -21,6 +21,9 @@ namespace mailhandler::agent {
 Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::string& path,
                                                  std::uint64_t in_memory = 64 * 1024);
 
+// Octets that are in memory.
+std::shared_ptr<wire::Body> text_body(std::string text);
+
 // The first `size` octets of an open file, read while they are sent.
 std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size);
 
