@@ -143,6 +143,7 @@ class Adder {
 
     std::string file() const { return fmt::format("fetch/{}.toml", disk_name()); }
     std::string password_file() const { return fmt::format("fetch/{}.password", disk_name()); }
+    std::string certificate_file() const { return fmt::format("fetch/{}.pem", disk_name()); }
     std::string disk_name() const {
         const std::string path = disk::file_name(layout_.fetch_file(wanted_.name));
         return path.substr(0, path.size() - 5);
@@ -177,7 +178,7 @@ class Adder {
         if (!found && found.error().error == EKEYREJECTED) {
             const int trusted = trust(fetch, text);
             if (trusted != status::done) return trusted;
-            found = ask(*config::parse_fetch(text, file(), wanted_.name).value);
+            found = ask_trusting(*config::parse_fetch(text, file(), wanted_.name).value);
         }
         if (found) {
             context_.say(fmt::format("logged in to {}; {} messages wait there", fetch.host, *found));
@@ -202,6 +203,18 @@ class Adder {
                                    wanted_.password);
     }
 
+    // With the certificate beside where it will be, for it is kept only when all else is right.
+    Result<std::size_t> ask_trusting(config::Fetch fetch) {
+        fetch.ca_file = certificate_file() + ".tried";
+        const std::string path = layout_.from_root(fetch.ca_file);
+        auto done = disk::make_directories(context_.disk, layout_.fetch_dir(), 0750);
+        if (done) done = disk::replace_file(context_.disk, path, certificate_, 0644);
+        if (!done) return tl::unexpected(done.error());
+        auto found = ask(fetch);
+        (void)context_.disk.remove(path);
+        return found;
+    }
+
     // The certificate is nobody's who is known. Only a person can say that it is the right one.
     int trust(const config::Fetch& fetch, std::string& text) {
         const auto shown =
@@ -220,14 +233,10 @@ class Adder {
                 fmt::format("when its administrator names this fingerprint: --trust-certificate {}",
                             shown->fingerprint));
         certificate_ = shown->pem;
-        const std::string path = fmt::format("fetch/{}.pem", disk_name());
-        auto with = config::edit(text, {config::Set{{"ca_file"}, path}}, file());
+        auto with = config::edit(text, {config::Set{{"ca_file"}, certificate_file()}}, file());
         if (!with) return context_.fail(with.error());
         text = std::move(*with);
-        auto done = disk::make_directories(context_.disk, layout_.fetch_dir(), 0750);
-        if (done)
-            done = disk::replace_file(context_.disk, layout_.from_root(path), certificate_, 0644);
-        return done ? status::done : context_.fail(done.error());
+        return status::done;
     }
 
     int write(const std::string& text) {
@@ -236,6 +245,9 @@ class Adder {
             if (done && wanted_.password)
                 done = disk::replace_file(context_.disk, layout_.from_root(password_file()),
                                           *wanted_.password + "\n", 0600);
+            if (done && !certificate_.empty())
+                done = disk::replace_file(context_.disk, layout_.from_root(certificate_file()),
+                                          certificate_, 0644);
             if (done && !(existed_ && text == before_))
                 done = disk::replace_file(context_.disk, layout_.fetch_file(wanted_.name), text, 0640);
             if (!done) return context_.fail(done.error());

@@ -1,56 +1,13 @@
 """What is asked on a terminal: set-default's dialogue, and passwords without an echo."""
 
-import os
 import pathlib
-import pty
-import select
 import subprocess
+import sys
 import tempfile
-import time
 import unittest
 
-TREE = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("MAILHANDLER", str(TREE / "build" / "mailhandler"))
-
-
-class Terminal:
-    """The program on a pseudo-terminal, as somebody who types sees it."""
-
-    def __init__(self, root, *words):
-        self.seen = ""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execv(BINARY, [BINARY, "--root", str(root), *words])
-
-    def expect(self, text):
-        start = len(self.seen)
-        deadline = time.monotonic() + 20
-        while text not in self.seen[start:]:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
-                raise AssertionError(f"no {text!r} in {self.seen!r}")
-            try:
-                data = os.read(self.fd, 4096)
-            except OSError:
-                data = b""
-            if not data:
-                raise AssertionError(f"no {text!r} at the end of {self.seen!r}")
-            self.seen += data.decode()
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def status(self):
-        while True:
-            try:
-                data = os.read(self.fd, 4096)
-            except OSError:
-                break
-            if not data:
-                break
-            self.seen += data.decode()
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from terminal import BINARY, Terminal  # noqa: E402
 
 
 class Dialogue(unittest.TestCase):
