@@ -102,5 +102,5 @@ def client(package, command, binds=None, files=None, users=()):
     with tempfile.NamedTemporaryFile(suffix=f"-{package}.log") as log:
         with cell.Cell(package, command, trees=[tree], binds=binds, files=files, users=users,
                        log=log.name) as running:
-            status = running.process.wait(300)
+            status = running.process.wait(1800)  # fetchmail needs ten minutes for the whole corpus
             return status, pathlib.Path(log.name).read_text(errors="replace")

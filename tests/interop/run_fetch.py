@@ -84,7 +84,7 @@ def make_office(root, port, login, keep):
 
 def fetch(binary, root, status):
     began = time.monotonic()
-    done = subprocess.run([binary, "--root", str(root), "fetch"], cwd=root, text=True, timeout=300,
+    done = subprocess.run([binary, "--root", str(root), "fetch"], cwd=root, text=True, timeout=600,
                           capture_output=True, env={**os.environ, "NO_COLOR": "1"})
     said = done.stdout + done.stderr
     faults = [] if done.returncode == status else [f"fetch ended with {done.returncode}: {said[-800:]}"]

@@ -18,7 +18,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from pop3d import Cut, Pop3d  # noqa: E402
+from pop3d import Cut, Pop3d, stuffed  # noqa: E402
 
 BINARY = os.environ.get("MAILHANDLER", str(HERE.parents[1] / "build" / "mailhandler"))
 KILLS = int(os.environ.get("MAILHANDLER_KILLS", "30"))
@@ -45,6 +45,8 @@ def wanted(count):
 
 
 class Office:
+    started_by = []  # a program that runs the program
+
     def __init__(self, port, settings="", tls='tls = "none"\n', url=None):
         self.place = tempfile.TemporaryDirectory(prefix="fetch.")
         self.root = pathlib.Path(self.place.name)
@@ -64,7 +66,7 @@ class Office:
         file.chmod(0o600)
 
     def start(self, *arguments):
-        return subprocess.Popen([BINARY, "--root", str(self.root), "--json", "fetch", *arguments],
+        return subprocess.Popen([*self.started_by, BINARY, "--root", str(self.root), "--json", "fetch", *arguments],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def fetch(self, *arguments):
@@ -362,12 +364,119 @@ class Stopped(unittest.TestCase):
             self.assertEqual(process.returncode, 0)
             self.assertIn("3 messages", talk)
 
+    def test_killed_at_each_call_that_touches_the_disk_or_the_line(self):
+        steps = 0
+        for call in ("openat", "write", "writev", "fdatasync", "fsync", "rename", "renameat2", "sendmsg"):
+            for number in range(1, 100):
+                with Pop3d(numbered(3)) as server, Office(server.port) as office:
+                    office.started_by = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                                         "-e", f"inject={call}:signal=KILL:when={number}"]
+                    status = office.fetch()
+                    office.started_by = []
+                    if status == DONE:
+                        break
+                    steps += 1
+                    self.assertEqual(office.fetch(), DONE, office.talk)
+                    self.assertEqual(office.copies(), wanted(3), f"killed at {call} number {number}")
+                    self.assertEqual(server.messages, [])
+        self.assertGreater(steps, 40)
+
     def wait_for(self, condition):
         for _ in range(300):
             if condition():
                 return
             time.sleep(0.05)
         self.fail("it did not come about")
+
+
+class Saboteurs(unittest.TestCase):
+    """The checks above can fail: each sees it when what it relies on is taken away."""
+
+    @staticmethod
+    def forget(office):
+        for path in (office.root / "state/ledger").glob("*.log"):
+            path.unlink()
+
+    def stored_but_not_deleted(self, server, office):
+        """Killed when all is safe here, and all is still on the server."""
+        here, go_on = threading.Event(), threading.Event()
+
+        def quitting(session, line):
+            here.set()
+            go_on.wait(20)
+            raise Cut
+
+        server.hooks["QUIT"] = quitting
+        process = office.start()
+        self.assertTrue(here.wait(20))
+        process.kill()
+        process.communicate()
+        go_on.set()
+        server.hooks.clear()
+        self.assertEqual(office.copies(), wanted(6))
+        self.assertEqual(len(server.messages), 6)
+
+    def test_with_its_ledger_it_doubles_nothing_and_without_it_everything(self):
+        for ledger in (True, False):
+            with Pop3d(numbered(6)) as server, Office(server.port) as office:
+                self.stored_but_not_deleted(server, office)
+                ledger or self.forget(office)
+                self.assertEqual(office.fetch(), DONE)
+                self.assertEqual(office.copies() == wanted(6), ledger)
+
+    def test_a_user_deletes_meanwhile_and_the_ledger_is_gone(self):
+        for ledger in (True, False):
+            with Pop3d(numbered(6)) as server, Office(server.port) as office:
+                self.stored_but_not_deleted(server, office)
+                del server.messages[:3]
+                ledger or self.forget(office)
+                self.assertEqual(office.fetch(), DONE)
+                self.assertEqual(set(office.copies().values()) == {1}, ledger)
+
+    def test_a_server_that_deletes_what_was_only_read_loses_it(self):
+        def hasty(session, line):
+            with server.lock:
+                number = int(line.split()[1])
+                server.messages.remove(session.messages[number - 1])
+            if number == 6:
+                process.kill()
+
+        with Pop3d(numbered(6), pipelining=False) as server, Office(server.port) as office:
+            server.hooks["RETR"] = hasty
+            process = office.start()
+            process.communicate()
+            server.hooks.clear()
+            office.fetch()
+            self.assertNotEqual(office.copies(), wanted(6))
+
+    def test_a_lock_that_is_taken_away_lets_two_collect_the_same(self):
+        go_on, waits = threading.Event(), threading.Event()
+
+        def slow(session, line):
+            if not waits.is_set():
+                waits.set()
+                go_on.wait(20)
+
+        with Pop3d(numbered(3)) as server, Office(server.port) as office:
+            server.hooks["RETR 1"] = slow
+            first = office.start()
+            self.assertTrue(waits.wait(20))
+            for path in (office.root / "state/ledger").glob("*.lock"):
+                path.unlink()
+            office.fetch()
+            go_on.set()
+            first.communicate(timeout=20)
+            self.assertNotEqual(office.copies(), wanted(3))
+
+    def test_a_uidl_used_again_for_what_was_there_already_brings_nothing(self):
+        a, b = message("a", "anne@example.com"), message("b", "anne@example.com")
+        for given in (a, b):
+            with Pop3d([("u", a)]) as server, Office(server.port) as office:
+                self.assertEqual(office.fetch(), DONE)
+                server.messages = [("u", b)]
+                server.hooks["RETR"] = lambda *_: b"+OK\r\n" + stuffed(given)
+                self.assertEqual(office.fetch(), DONE)
+                self.assertEqual(office.copies() == {("anne", "a"): 1, ("anne", "b"): 1}, given is b)
 
 
 if __name__ == "__main__":
