@@ -48,7 +48,7 @@ class Deposit {
   public:
     // What one batch and the queue in front of it may hold at most.
     struct Limits {
-        std::size_t messages = 256, copies = 256;
+        std::size_t messages = 1024, copies = 1024;
         std::uint64_t octets = 8 << 20;  // in memory
     };
 

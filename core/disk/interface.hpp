@@ -91,6 +91,12 @@ class Disk {
     // fsync(2) on a directory: afterwards its entries survive a power cut.
     virtual Result<> sync_directory(const std::string& path) = 0;
 
+    // What File::sync() of each and then sync_directory() of each would do, for many that were
+    // written together: where there are enough of them, by one syncfs(2) for their file system,
+    // which costs a tenth but also waits for what others are writing there.
+    virtual Result<> sync_together(std::span<File* const> files,
+                                   std::span<const std::string> directories);
+
     // Makes one directory; succeeds quietly when it is there. The parent must exist.
     virtual Result<> make_directory(const std::string& path, unsigned mode = 0700) = 0;
     // lchown(2) of a directory that was just made. A disk without owners has nothing to do.

@@ -12,6 +12,7 @@
 #include "disk/descriptor.hpp"
 #include "disk/interface.hpp"
 #include "disk/system_file.hpp"
+#include "disk/whole_sync.hpp"
 
 namespace mailhandler::disk {
 
@@ -56,6 +57,11 @@ class SystemDisk final : public Disk {
         return done(::remove(path.c_str()), path, "cannot remove");
     }
     Result<> sync_directory(const std::string& path) override;
+    Result<> sync_together(std::span<File* const> files,
+                           std::span<const std::string> directories) override {
+        if (sync_whole(files, directories)) return {};
+        return Disk::sync_together(files, directories);
+    }
 
     Result<> make_directory(const std::string& path, unsigned mode) override {
         if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};

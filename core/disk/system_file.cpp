@@ -103,6 +103,13 @@ Result<> SystemFile::sync() {
     return fault("cannot sync", given_up_);
 }
 
+bool SystemFile::written() {
+    constexpr unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                             SYNC_FILE_RANGE_WAIT_AFTER;
+    if (!given_up_ && ::sync_file_range(descriptor_.number(), 0, 0, all) != 0) given_up_ = errno;
+    return given_up_ == 0;
+}
+
 Result<> SystemFile::truncate(std::uint64_t size) {
     if (uninterrupted(
             [&] { return ::ftruncate(descriptor_.number(), static_cast<off_t>(size)); }) != 0) {

@@ -25,6 +25,10 @@ class SystemFile final : public File {
     Result<> set_owner(unsigned user, unsigned group) override;
     Result<> set_mode(unsigned mode) override;
 
+    int number() const { return descriptor_.number(); }
+    // Nothing of what was appended is still on its way to the disk, and nothing was lost there.
+    bool written();
+
   private:
     Result<> copy(File& source, std::uint64_t offset, std::uint64_t length);
     tl::unexpected<Fault> fault(std::string_view doing, int error) const;

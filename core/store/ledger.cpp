@@ -37,6 +37,8 @@ std::string hash_of(std::initializer_list<std::string_view> texts) {
     return hash.text();
 }
 
+bool no_descriptor(const Fault& fault) { return fault.error == EMFILE || fault.error == ENFILE; }
+
 // One file name per account, however long its parts are.
 std::string account_entry(const Account& account) {
     std::string name = encode_name(account.login) + '@' + encode_name(account.server);
@@ -90,9 +92,12 @@ struct Ledger::State {
     }
     Result<> prepare(const std::string& stage_dir);
     Result<std::unique_ptr<disk::File>> write_copy(const Copy& copy, const std::string& path);
+    Result<> sync(std::vector<std::unique_ptr<disk::File>>& files,
+                  const std::set<std::string>& directories);
     Result<> write_copies(const std::vector<Collected>& batch, Staged& staged);
     Result<> prepare_target(const std::string& directory);
     Result<> rename(const Move& move);
+    Result<> sync_targets(std::set<std::string> directories);
     Result<> finish(const Staged& staged, Done done);
     void sweep();
     std::optional<MessageId> predecessor(const Sighting& message);
@@ -138,7 +143,6 @@ Result<std::unique_ptr<disk::File>> Ledger::State::write_copy(const Copy& copy,
         auto done = (*file)->append_from(*copy.spilled, 0, *size);
         if (!done) return tl::unexpected(done.error());
     }
-    (*file)->start_sync();
     return file;
 }
 
@@ -158,6 +162,10 @@ Result<> Ledger::State::write_copies(const std::vector<Collected>& batch, Staged
             const std::string path = fmt::format("{}/{}.{}.{}.{}", copy.stage_dir, tag, name, count,
                                                  hash_of({copy.recipient}).substr(0, 16));
             auto file = write_copy(copy, path);
+            if (!file && no_descriptor(file.error()) && !files.empty()) {
+                if (auto done = sync(files, {}); !done) return done;
+                file = write_copy(copy, path);
+            }
             if (!file) return tl::unexpected(file.error());
             files.push_back(std::move(*file));
             directories.insert(copy.stage_dir);
@@ -165,13 +173,17 @@ Result<> Ledger::State::write_copies(const std::vector<Collected>& batch, Staged
         }
         staged.emplace_back(message.id, std::move(entry));
     }
-    for (const auto& file : files) {
-        if (auto done = file->sync(); !done) return done;
-    }
-    for (const std::string& directory : directories) {
-        if (auto done = disk.sync_directory(directory); !done) return done;
-    }
-    return {};
+    return sync(files, directories);
+}
+
+Result<> Ledger::State::sync(std::vector<std::unique_ptr<disk::File>>& files,
+                             const std::set<std::string>& directories) {
+    std::vector<disk::File*> pointers;
+    for (const auto& file : files) pointers.push_back(file.get());
+    const std::vector<std::string> paths(directories.begin(), directories.end());
+    auto done = disk.sync_together(pointers, paths);
+    files.clear();
+    return done;
 }
 
 // A maildir whose tmp/ is there is durable with all above it, see make_maildir().
@@ -190,11 +202,31 @@ Result<> Ledger::State::prepare_target(const std::string& directory) {
 }
 
 Result<> Ledger::State::rename(const Move& move) {
-    const auto there = disk.status(move.stage);
-    if (!there && there.error().error == ENOENT) return {};  // it was renamed before
-    if (!there) return tl::unexpected(there.error());
-    if (auto done = prepare_target(disk::parent_path(move.to)); !done) return done;
-    return disk.rename(move.stage, move.to);
+    const std::string directory = disk::parent_path(move.to);
+    for (const bool again : {false, true}) {
+        if (!prepared.contains(directory)) {
+            const auto there = disk.status(move.stage);
+            if (!there && there.error().error == ENOENT) return {};  // it was renamed before
+            if (!there) return tl::unexpected(there.error());
+            if (auto done = prepare_target(directory); !done) return done;
+        }
+        auto renamed = disk.rename(move.stage, move.to);
+        if (renamed || renamed.error().error != ENOENT || again) return renamed;
+        prepared.erase(directory);  // perhaps it was removed since
+    }
+    return {};
+}
+
+Result<> Ledger::State::sync_targets(std::set<std::string> directories) {
+    for (;;) {
+        const std::vector<std::string> paths(directories.begin(), directories.end());
+        auto synced = disk.sync_together({}, paths);
+        if (synced || synced.error().error != ENOENT) return synced;
+        // A mailbox that was removed since it was delivered to has nothing to sync.
+        const auto gone = std::erase_if(
+            directories, [&](const std::string& path) { return !disk::exists(disk, path); });
+        if (gone == 0) return synced;
+    }
 }
 
 // Steps 3 and 4.
@@ -208,11 +240,7 @@ Result<> Ledger::State::finish(const Staged& staged, Done done) {
         done.emplace_back(id, Known{Known::State::done, entry.known.size, entry.known.hash,
                                     entry.known.since});
     }
-    for (const std::string& directory : directories) {
-        auto synced = disk.sync_directory(directory);
-        // A mailbox that was removed since it was delivered to has nothing to sync.
-        if (!synced && synced.error().error != ENOENT) return synced;
-    }
+    if (auto synced = sync_targets(directories); !synced) return synced;
     if (done.empty()) return {};
     return book.finish(done);
 }

@@ -212,3 +212,21 @@ TEST_CASE("A path is taken apart by its last component") {
     CHECK(parent_path("a") == ".");
     CHECK(file_name("/a/b.c") == "b.c");
 }
+
+TEST_CASE("Many files and directories are synced together, and one that cannot be is told") {
+    const TemporaryDirectory directory;
+    const auto disk = system_disk();
+    std::vector<std::unique_ptr<File>> files;
+    std::vector<File*> pointers;
+    std::vector<std::string> directories{directory.path()};
+    for (int each = 0; each < 40; ++each) {
+        files.push_back(disk->create(directory / std::to_string(each)).value());
+        REQUIRE(files.back()->write("text"));
+        pointers.push_back(files.back().get());
+    }
+    CHECK(disk->sync_together(pointers, directories));
+    CHECK(disk->sync_together(std::span(pointers).first(2), {}));
+    CHECK(disk->sync_together({}, {}));
+    directories.push_back(directory / "nowhere");
+    CHECK(disk->sync_together(pointers, directories).error().error == ENOENT);
+}
