@@ -26,7 +26,7 @@ need = @missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(1) 2>
          $(SUDO) apt-get update -qq && \
          $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
-.PHONY: all deps test-deps release test sanitize fuzz clang interop bench demo install clean
+.PHONY: all deps test-deps release test sanitize fuzz clang interop bench soak demo install clean
 
 all: deps
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DMAILHANDLER_TESTS=OFF >/dev/null
@@ -58,6 +58,14 @@ interop: all
 	$(call need,$(PEER_PACKAGES))
 	@failed=; for script in tests/interop/run_*.py; do \
 	  MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 $$script $(INTEROP) || failed="$$failed $$script"; done; \
+	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
+
+# Hours of trouble: kills, power cuts, an hour of mixed load, abuse. tests/soak/README.md says what is
+# shown and how to shorten it. The power cuts need root.
+soak: all
+	$(call need,python3 util-linux e2fsprogs gcc strace)
+	@failed=; for script in $(or $(SOAK),kills power endurance abuse); do \
+	  MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 tests/soak/$$script.py || failed="$$failed $$script"; done; \
 	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
 # The worked example on loopback; DEMO=--keep leaves its two roots.

@@ -52,7 +52,8 @@ def as_fetchmail(octets):
     end = octets.find(b"\r\n\r\n")
     if end < 0 and not octets.startswith(b"\r\n"):
         return octets + b"\r\n"
-    return re.sub(rb"(?m)^(From|To|Cc|Reply-To)[ \t]+:.*\r\n", b"", octets[:end]) + octets[end:]
+    header = re.sub(rb"(?m)^(From|To|Cc|Reply-To)[ \t]+:.*\r\n", b"", octets[:end] + b"\r\n")
+    return re.sub(rb"(?mi)^Status:[ \t]*\r\n", b"", header) + octets[end + 2:]
 
 
 def as_fdm(octets):
@@ -61,6 +62,11 @@ def as_fdm(octets):
 
 def as_getmail(octets):
     return re.sub(rb"(?m)^From[ \t]+:.*\r\n", b"", octets)
+
+
+def broken(octets):
+    """A line that is longer than fetchmail's buffer: it writes octets of its own into it."""
+    return re.search(rb"[^\n]{8192}", octets) is not None
 
 
 def repaired(octets):
@@ -72,8 +78,8 @@ def repaired(octets):
 # client → what it changes in a message, and the same done to an expected one
 CHANGES = {
     "curl": ("nothing", lambda octets: octets),
-    "fetchmail": ("drops address headers with a space before their colon; ends a header that has no "
-                  "end", as_fetchmail),
+    "fetchmail": ("drops address headers with a space before their colon, and a Status that is empty; "
+                  "ends a header that has no end; breaks lines of more than 8 KiB", as_fetchmail),
     "getmail6": ("Python's email parser folds headers anew and writes LF: compared without white "
                  "space; drops a From with a space before its colon; writes broken MIME anew, and "
                  "then only the stamp is compared", as_getmail),
@@ -81,7 +87,7 @@ CHANGES = {
     "fdm": ("line ends become LF; a line is cut at its first NUL", as_fdm),
 }
 VIEWS = {"getmail6": squeezed}  # how both sides are looked at
-REPAIRED = {"getmail6": repaired}  # messages whose content the client makes anew
+REPAIRED = {"getmail6": repaired, "fetchmail": broken}  # messages whose content the client makes anew
 
 
 def sender_of(octets):
