@@ -27,6 +27,10 @@ class ImapContents {
     imap::Fetched fetch(store::Mailbox& mailbox, const store::MessageList& list,
                         const imap::Fetch& question);
 
+    // Of all messages in `list`. BADCHARSET where the charset of the texts is not known.
+    imap::Found search(store::Mailbox& mailbox, const store::MessageList& list,
+                       const imap::Search& question);
+
     // Another mailbox is selected, or none: nothing is kept open.
     void forget() { large_ = {}; }
 
