@@ -318,6 +318,7 @@ void Retrieval::finish(const wire::Outcomes& outcomes) {
             fmt::format("{} messages were not deleted: {}", outcomes.not_deleted,
                         outcomes.why_not.empty() ? "the server refused" : outcomes.why_not));
     }
+    for (const std::string& note : outcomes.notes) harvest_.complain(note);
     if (!outcomes.complete && !harvest_.fault && !harvest_.braked)
         harvest_.fault = Fault{errand_.fetch->host, outcomes.cause, outcomes.temporary, 0};
     if (errand_.rehearsal || !outcomes.listed || !outcomes.well_formed || stopping_) return;

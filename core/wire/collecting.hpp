@@ -118,7 +118,8 @@ struct Outcomes {
     std::size_t wrong_size = 0;   // fetched with other octets than announced: noted, nothing more
     std::vector<std::uint32_t> deleted;  // indexes; only what the server has confirmed
     std::size_t not_deleted = 0;  // it would not delete these …
-    std::string why_not;          // … for this reason, where it is not the server's bare refusal
+    std::string why_not;          // … for this reason
+    std::vector<std::string> notes;  // what a server wants people to read: a few
 };
 // The end, in every case that reaches it. On the disk pool. → Done
 struct Finished {

@@ -120,6 +120,7 @@ void ScriptedCollector::finished(const wire::Outcomes& outcomes) {
         log_.push_back(std::string(kind) + (outcomes.temporary ? " for now: " : " for good: ") +
                        outcomes.cause);
     }
+    for (const std::string& note : outcomes.notes) log_.push_back("Note " + note);
     if (!outcomes.deleted.empty()) log_.push_back("Deleted" + numbers(outcomes.deleted));
     if (outcomes.not_deleted)
         log_.push_back("Not deleted " + std::to_string(outcomes.not_deleted) +
