@@ -194,8 +194,7 @@ class Adder {
     }
 
     static bool unsupported(const config::Fetch& fetch) {
-        return fetch.protocol == config::Fetch::Protocol::imap ||
-               fetch.protocol == config::Fetch::Protocol::imaps || fetch.deliver != "maildir";
+        return fetch.deliver != "maildir";
     }
 
     Result<std::size_t> ask(const config::Fetch& fetch) {
@@ -302,7 +301,7 @@ Command add_fetch() {
                      Completes::file},
                     {"--trust-certificate", "FINGERPRINT",
                      "trust the certificate the server shows, if it is this one"},
-                    {"--every", "TIME", "serve collects this often, e.g. 5m"},
+                    {"--every", "TIME", "serve collects this often, e.g. 5m; idle: the moment something arrives"},
                     {"--domain", "D", "the domain whose file sorts", Completes::domain},
                     {"--headers", "LIST", "names of envelope headers, comma-separated"},
                     {"--trust", "LIST", "host names whose Received lines are believed"},

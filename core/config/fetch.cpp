@@ -30,6 +30,7 @@ class FetchReader {
         read_tls_policy(top, policies, fetch_.host, fetch_.tls);
         read_text(top, "ca_file", fetch_.ca_file);
         read_schedule(top);
+        read_renew(top);
         if (const auto text = required(top, "domain"))
             if (auto name = read_domain(*text, "domain", complaints_))
                 fetch_.domain = std::move(*name);
@@ -79,6 +80,15 @@ class FetchReader {
         fetch_.password_command = std::move(found.password_command);
         fetch_.password_file = std::move(found.password_file);
         fetch_.token_command = std::move(found.token_command);
+    }
+
+    void read_renew(Section& top) {
+        const auto period = top.period("renew", false);
+        if (!period) return;
+        if (period->length.value_or(std::chrono::seconds(0)) < std::chrono::seconds(10) || period->length.value_or(std::chrono::seconds(0)) > std::chrono::hours(1))
+            top.error(top.find("renew")->value.at, "'renew' is between \"10s\" and \"1h\"");
+        else
+            fetch_.renew = period->length.value_or(std::chrono::seconds(0));
     }
 
     void read_schedule(Section& top) {

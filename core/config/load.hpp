@@ -99,6 +99,7 @@ struct Fetch {
     std::string ca_file;
     std::optional<std::chrono::seconds> every;  // absent: only when `fetch` is run
     bool idle = false;                          // every = "idle"
+    std::chrono::seconds renew{29 * 60};        // IDLE is begun anew this often
     std::string domain;                         // canonical
     std::vector<std::string> headers = {"X-Rcpt-To",     "X-POP3-Rcpt", "X-Original-To",
                                         "X-Envelope-To", "Envelope-To", "Delivered-To"};

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fmt/format.h>
 
+#include "imap/client_session.hpp"
 #include "net/tls.hpp"
 #include "pop3/client_session.hpp"
 #include "run/secret.hpp"
@@ -46,13 +47,37 @@ struct Prepare final : net::Work {
     std::unique_ptr<net::TlsClient> tls;
 };
 
-pop3::ClientSettings settings_of(const config::Fetch& fetch, std::string secret) {
-    pop3::ClientSettings settings;
+// What a session is held for.
+enum class Purpose { collect, look, stay };
+
+bool by_imap(const config::Fetch& fetch) {
+    return fetch.protocol == config::Fetch::Protocol::imap ||
+           fetch.protocol == config::Fetch::Protocol::imaps;
+}
+
+void fill_in(wire::CollectSettings& settings, const config::Fetch& fetch, std::string secret) {
     settings.login = fetch.login;
     settings.secret = std::move(secret);
     settings.bearer = !fetch.token_command.empty();
     settings.tls_required = fetch.tls != config::TlsPolicy::none;
     settings.host = fetch.host;
+}
+
+pop3::ClientSettings pop3_settings(const config::Fetch& fetch, std::string secret) {
+    pop3::ClientSettings settings;
+    fill_in(settings, fetch, std::move(secret));
+    return settings;
+}
+
+imap::ClientSettings imap_settings(const config::Fetch& fetch, std::string secret, Purpose purpose,
+                                   Random& random) {
+    imap::ClientSettings settings;
+    fill_in(settings, fetch, std::move(secret));
+    settings.nonce = random_text(random, 25);
+    settings.look = purpose == Purpose::look;
+    settings.idle = purpose == Purpose::stay;
+    settings.renew = fetch.renew;
+    settings.poll = std::min(settings.poll, fetch.renew);
     return settings;
 }
 
@@ -64,43 +89,67 @@ Fault trouble(Fault fault) {
     return fault;
 }
 
-// From the secret to the end of the session. Nothing: the owner was told Finished, it knows more.
+// How a session ended: what was wrong with the line, and what the session says.
+struct Talk {
+    std::optional<Fault> fault;
+    wire::Outcomes outcomes;
+};
+
+// From the secret to the end of the session.
 template <class Owner>
-net::Task<std::optional<Fault>> converse(Collecting& with, const config::Fetch& fetch, Owner& owner,
-                                         Reach& reach, std::optional<std::string> secret = {}) {
+net::Task<Talk> converse(Collecting& with, const config::Fetch& fetch, Owner& owner, Reach& reach,
+                         Purpose purpose, std::optional<std::string> secret = {}) {
     agent::Storehouse& house = with.house;
+    Talk talk;
     Prepare prepare(house, fetch);
     prepare.given = std::move(secret);
     co_await net::offload(with.pool, prepare);
-    if (!prepare.secret) co_return prepare.secret.error();
+    if (!prepare.secret) {
+        talk.fault = prepare.secret.error();
+        co_return talk;
+    }
     net::Destination to{fetch.host, fetch.port, nullptr};
-    if (fetch.protocol == config::Fetch::Protocol::pop3s) to.tls = prepare.tls.get();
+    if (fetch.protocol == config::Fetch::Protocol::pop3s ||
+        fetch.protocol == config::Fetch::Protocol::imaps)
+        to.tls = prepare.tls.get();
     const Instant deadline = house.clock.now() + dial_limit;
     Result<net::Stream> dialled = co_await net::dial(with.loop, with.pool, to, deadline);
-    if (!dialled) co_return trouble(dialled.error());
-    if (reach.draining()) co_return Fault{fetch.host, "stopped before the login", true, 0};
+    if (!dialled) {
+        talk.fault = trouble(dialled.error());
+        co_return talk;
+    }
+    if (reach.draining()) {
+        talk.fault = Fault{fetch.host, "stopped before the login", true, 0};
+        co_return talk;
+    }
     net::Stream stream = std::move(*dialled);
     reach.connected(stream.handle());
     const net::Means means{with.loop, house.clock, with.pool, with.pool, house.log,
                            prepare.tls.get()};
-    pop3::ClientSession session(settings_of(fetch, std::move(*prepare.secret)), stream.peer());
-    const Result<> end = co_await net::drive(stream, session, owner, means);
+    Result<> end;
+    if (by_imap(fetch)) {
+        imap::ClientSession session(
+            imap_settings(fetch, std::move(*prepare.secret), purpose, with.random), stream.peer());
+        end = co_await net::drive(stream, session, owner, means);
+        talk.outcomes = session.outcomes();
+    } else {
+        pop3::ClientSession session(pop3_settings(fetch, std::move(*prepare.secret)),
+                                    stream.peer());
+        end = co_await net::drive(stream, session, owner, means);
+        talk.outcomes = session.outcomes();
+    }
     reach.connected({});
-    if (!end) co_return trouble(end.error());
-    co_return std::nullopt;
+    if (!end) talk.fault = trouble(end.error());
+    co_return talk;
 }
 
 // The owner of a session that only looks.
 struct Onlooker {
-    pop3::ClientAnswer answer(pop3::ClientQuestion question) {
-        if (std::holds_alternative<pop3::Listed>(question)) return pop3::Plan{};
-        if (auto* finished = std::get_if<pop3::Finished>(&question)) {
-            outcomes = std::move(finished->outcomes);
-            return pop3::Done{};
-        }
-        return pop3::Progress{};
+    wire::ClientAnswer answer(wire::ClientQuestion question) {
+        if (std::holds_alternative<wire::Listed>(question)) return wire::Plan{};
+        if (std::holds_alternative<wire::Finished>(question)) return wire::Done{};
+        return wire::Progress{};
     }
-    std::optional<pop3::Outcomes> outcomes;
 };
 
 }  // namespace
@@ -119,9 +168,6 @@ void Reach::connected(net::Handle handle) { handle_ = std::move(handle); }
 
 Result<> collectable(const config::Fetch& fetch) {
     const std::string where = fmt::format("fetch/{}.toml", fetch.name);
-    if (fetch.protocol != config::Fetch::Protocol::pop3 &&
-        fetch.protocol != config::Fetch::Protocol::pop3s)
-        return fail(where, "IMAP is not collected by this version yet; pop3:// and pop3s:// are", false);
     if (fetch.deliver != "maildir")
         return fail(where, fmt::format("deliver = \"{}\" is not done by this version yet; "
                                        "\"maildir\" is",
@@ -130,7 +176,8 @@ Result<> collectable(const config::Fetch& fetch) {
     return {};
 }
 
-net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach) {
+net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach,
+                        const Standing* standing) {
     const Instant begun = with.house.clock.now();
     const std::shared_ptr<const config::Fetch> fetch = errand.fetch;
     Gain gain;
@@ -145,23 +192,29 @@ net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach) {
                   fmt::format("its domain {} has no file in domains/", fetch->domain), false, 0};
         co_return gain;
     }
+    Purpose purpose = standing ? Purpose::stay : Purpose::collect;
+    if (errand.rehearsal) purpose = Purpose::look;
     Begin begin(with.house, std::move(errand));
     co_await net::offload(with.pool, begin);
     if (!begin.begun) {
-        Fault fault = begin.begun.error();
-        if (fault.error == EWOULDBLOCK)
-            fault = Fault{"", "is being collected by another process", true, EWOULDBLOCK};
-        gain.harvest.fault = std::move(fault);
+        gain.harvest.fault = busy_or(begin.begun.error());
         co_return gain;
     }
-    gain.retrieval = std::move(*begin.begun);
-    std::optional<Fault> fault = co_await converse(with, *fetch, *gain.retrieval, reach);
-    gain.harvest = gain.retrieval->harvest();
+    Rounds rounds(with.house, std::move(*begin.begun), standing);
+    // A token may have aged while it lay there: it is asked for once more.
+    if (!fetch->token_command.empty()) rounds.forgive_login(true);
+    Talk talk = co_await converse(with, *fetch, rounds, reach, purpose);
+    if (rounds.forgiven() && !reach.draining()) {
+        rounds.forgive_login(false);
+        talk = co_await converse(with, *fetch, rounds, reach, purpose);
+    }
+    gain = rounds.last(talk.outcomes, fetch->host);
+    gain.harvest.fetch = fetch->name;
     // The session's own words say more than the line's, but not why a handshake failed.
-    if (fault && !gain.harvest.braked &&
-        (!gain.harvest.fault || fault->cause.find("TLS") != std::string::npos))
-        gain.harvest.fault = std::move(fault);
-    gain.harvest.took = with.house.clock.now() - begun;
+    if (talk.fault && !gain.harvest.braked &&
+        (!gain.harvest.fault || talk.fault->cause.find("TLS") != std::string::npos))
+        gain.harvest.fault = std::move(talk.fault);
+    if (!gain.rested) gain.harvest.took = with.house.clock.now() - begun;
     co_return gain;
 }
 
@@ -170,11 +223,10 @@ net::Task<Result<std::size_t>> look(Collecting& with, std::shared_ptr<const conf
     if (const auto can = collectable(*fetch); !can) co_return tl::unexpected(can.error());
     Onlooker onlooker;
     Reach reach;
-    std::optional<Fault> fault = co_await converse(with, *fetch, onlooker, reach, std::move(secret));
-    if (onlooker.outcomes && onlooker.outcomes->complete) co_return onlooker.outcomes->messages;
-    if (fault) co_return tl::unexpected(std::move(*fault));
-    Fault why{fetch->host, onlooker.outcomes ? onlooker.outcomes->cause : "no answer",
-              !onlooker.outcomes || onlooker.outcomes->temporary, 0};
+    Talk talk = co_await converse(with, *fetch, onlooker, reach, Purpose::look, std::move(secret));
+    if (talk.outcomes.complete) co_return talk.outcomes.messages;
+    if (talk.fault) co_return tl::unexpected(std::move(*talk.fault));
+    Fault why{fetch->host, talk.outcomes.cause, talk.outcomes.temporary, 0};
     co_return tl::unexpected(std::move(why));
 }
 
@@ -187,18 +239,20 @@ net::Task<Result<std::string>> certificate_of(Collecting& with,
     Result<net::Stream> dialled = co_await net::dial(with.loop, with.pool, to, deadline);
     if (!dialled) co_return tl::unexpected(dialled.error());
     net::Stream stream = std::move(*dialled);
-    if (fetch->protocol == config::Fetch::Protocol::pop3) {
-        // RFC 2595 section 4, with just enough of the protocol to get to the handshake.
-        for (const std::string_view command : {std::string_view(), std::string_view("STLS\r\n")}) {
-            if (!command.empty()) {
-                const net::Io sent = co_await stream.write_all(command, dial_limit);
-                if (sent != net::Io::ok) co_return fail(fetch->host, "does not listen");
-            }
-            char line[600];
-            const net::Transfer heard = co_await stream.read_some(line, deadline);
-            if (heard.status != net::Io::ok || !std::string_view(line, heard.size).starts_with("+OK"))
-                co_return fail(fetch->host, "offers no TLS (STLS)", false);
+    // RFC 2595 sections 3 and 4, with just enough of the protocol to get to the handshake.
+    std::string_view command, good = "+OK";
+    if (fetch->protocol == config::Fetch::Protocol::pop3) command = "STLS\r\n";
+    if (fetch->protocol == config::Fetch::Protocol::imap) command = "a1 STARTTLS\r\n";
+    for (int step = 0; !command.empty() && step < 2; ++step) {
+        if (by_imap(*fetch)) good = step == 0 ? "* OK" : "a1 OK";
+        if (step == 1) {
+            const net::Io sent = co_await stream.write_all(command, dial_limit);
+            if (sent != net::Io::ok) co_return fail(fetch->host, "does not listen");
         }
+        char line[600];
+        const net::Transfer heard = co_await stream.read_some(line, deadline);
+        if (heard.status != net::Io::ok || !std::string_view(line, heard.size).starts_with(good))
+            co_return fail(fetch->host, "offers no TLS", false);
     }
     const Result<wire::TlsInfo> info = co_await stream.handshake(**role, deadline);
     if (!info) co_return tl::unexpected(info.error());

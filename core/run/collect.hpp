@@ -4,9 +4,11 @@
 #include <memory>
 
 #include "agent/retrieval.hpp"
+#include "base/random.hpp"
 #include "net/dial.hpp"
 #include "net/drive.hpp"
 #include "net/pool.hpp"
+#include "run/rounds.hpp"
 
 namespace mailhandler::run {
 
@@ -15,6 +17,7 @@ struct Collecting {
     net::Loop& loop;
     net::Pool& pool;  // for everything that blocks; two threads for each account under way
     agent::Storehouse& house;
+    Random& random;
 };
 
 // Reaches a run from outside. Network thread only.
@@ -35,13 +38,11 @@ class Reach {
 // Whether this version can collect what the file asks for. Errors: permanent.
 Result<> collectable(const config::Fetch& fetch);
 
-struct Gain {
-    agent::Harvest harvest;
-    // Who answered, for the table of headers; null where no ledger could be had.
-    std::unique_ptr<agent::Retrieval> retrieval;
-};
 // Never fails: the harvest says what went wrong. The ledger is let go with Gain::retrieval.
-net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach);
+// `standing`: the session stays and waits for mail, until it is drained or the line is lost; each
+// round is told there, and what is returned is the last of it.
+net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach,
+                        const Standing* standing = nullptr);
 
 // Logs in, lists and leaves: how many messages are there. `secret` instead of the configured one.
 net::Task<Result<std::size_t>> look(Collecting& with, std::shared_ptr<const config::Fetch> fetch,

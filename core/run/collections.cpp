@@ -8,7 +8,7 @@ Collections::Collections(net::Loop& loop, agent::Mailroom& room)
              [&room](watch::Event event) { room.recorder.record(std::move(event)); }, room.log},
       files_(room.disk, room.layout.root(), room.log),
       pool_("fetch", 2 * Schedule::at_a_time),
-      with_{loop, pool_, house_},
+      with_{loop, pool_, house_, random_},
       schedule_(with_, random_, {}) {}
 
 void Collections::apply(agent::FetchFiles::List list) {

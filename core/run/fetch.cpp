@@ -51,7 +51,7 @@ class Fetcher {
           journal_(disk, layout_, node_, clock), recorder_(journal_, clock, options.log),
           house_{disk, layout_, clock, names_, quotas_,
                  [this](watch::Event event) { recorder_.record(std::move(event)); }, options.log},
-          pool_("fetch", 2 * Schedule::at_a_time), with_{loop_, pool_, house_},
+          pool_("fetch", 2 * Schedule::at_a_time), with_{loop_, pool_, house_, random_},
           ticking_(loop_.context()) {}
 
     // The files that are to be collected; one that cannot be loaded is told of and done with.

@@ -39,7 +39,8 @@ struct Desk {
     agent::Storehouse house;
     net::Loop loop;
     net::Pool pool{"remote", 2};
-    Collecting with{loop, pool, house};
+    SystemRandom random;
+    Collecting with{loop, pool, house, random};
 };
 
 }  // namespace

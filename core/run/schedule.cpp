@@ -15,7 +15,8 @@ constexpr auto look_for_a_place = std::chrono::milliseconds(200);
 
 bool same(const config::Fetch& a, const config::Fetch& b) {
     return a.host == b.host && a.port == b.port && a.protocol == b.protocol && a.login == b.login &&
-           a.every == b.every && a.password_file == b.password_file &&
+           a.every == b.every && a.idle == b.idle && a.renew == b.renew &&
+           a.password_file == b.password_file &&
            a.password_command == b.password_command && a.token_command == b.token_command &&
            a.ca_file == b.ca_file && a.tls == b.tls && a.domain == b.domain &&
            a.headers == b.headers && a.trust == b.trust && a.prefix == b.prefix &&
@@ -32,6 +33,7 @@ struct Schedule::Account {
     boost::asio::steady_timer timer;
     bool changed = false;  // the pause is over before its time
     Reach* reach = nullptr;  // while a run is under way
+    bool resting = false;    // … that waits for mail
     unsigned failures = 0;   // in a row
 };
 
@@ -45,7 +47,7 @@ void Schedule::apply(Orders orders) {
     if (draining_) return;
     std::map<std::string, std::shared_ptr<const config::Fetch>> wanted;
     for (const auto& fetch : orders_.fetches)
-        if (fetch->every || options_.all) wanted.emplace(fetch->name, fetch);
+        if (fetch->every || fetch->idle || options_.all) wanted.emplace(fetch->name, fetch);
     for (auto it = accounts_.begin(); it != accounts_.end();) {
         if (wanted.contains(it->first)) {
             ++it;
@@ -69,6 +71,8 @@ void Schedule::apply(Orders orders) {
             account->failures = 0;
             account->changed = true;
             account->timer.cancel();
+            // It may stay for hours.
+            if (account->reach && account->resting) account->reach->drain();
         }
     }
 }
@@ -97,38 +101,77 @@ net::Task<> Schedule::keep(std::shared_ptr<Account> account) {
             if (!going) break;
         }
         if (draining_ || !account->fetch) break;
-        agent::Errand errand;
-        errand.fetch = account->fetch;
-        errand.directory = orders_.directory;
-        errand.held_size = orders_.held_size;
         Reach reach;
         account->reach = &reach;
         ++under_way_;
-        Gain gain = co_await collect(with_, std::move(errand), reach);
-        --under_way_;
+        agent::Errand errand = errand_of(*account);
+        const Standing standing = standing_of(*account);
+        const Standing* const staying = account->fetch->idle ? &standing : nullptr;
+        Gain gain = co_await collect(with_, std::move(errand), reach, staying);
+        if (!std::exchange(account->resting, false)) --under_way_;
         account->reach = nullptr;
-        tell(gain.harvest);
+        tell(gain);
         if (options_.done) options_.done(gain);
-        if (account->fetch) pause = pause_after(*account, gain.harvest);
+        if (account->fetch) pause = pause_after(*account, gain);
     }
     ended();
 }
 
-std::chrono::milliseconds Schedule::pause_after(Account& account, const agent::Harvest& harvest) {
+agent::Errand Schedule::errand_of(const Account& account) const {
+    agent::Errand errand;
+    errand.fetch = account.fetch;
+    errand.directory = orders_.directory;
+    errand.held_size = orders_.held_size;
+    return errand;
+}
+
+// What an account that waits for mail needs: it holds no place among those under way meanwhile.
+Standing Schedule::standing_of(Account& account) {
+    Standing standing;
+    const std::shared_ptr<const config::Fetch> fetch = account.fetch;
+    standing.errand = [this, &account, fetch] {
+        agent::Errand errand = errand_of(account);
+        errand.fetch = fetch;  // also where there is no such account any more
+        return errand;
+    };
+    standing.done = [this, &account](const Gain& gain) {
+        account.failures = 0;
+        tell(gain);
+        if (options_.done) options_.done(gain);
+    };
+    standing.resting = [this, &account](bool resting) {
+        account.resting = resting;
+        resting ? --under_way_ : ++under_way_;
+        // What was changed or taken away during the round.
+        if (resting && (account.changed || !account.fetch) && account.reach)
+            account.reach->drain();
+    };
+    return standing;
+}
+
+std::chrono::milliseconds Schedule::pause_after(Account& account, const Gain& gain) {
     using std::chrono::milliseconds;
-    const milliseconds every = account.fetch->every.value_or(usual_pause);
+    const agent::Harvest& harvest = gain.harvest;
+    // Who waits for mail comes back soon, but not where somebody has to do something first.
+    const bool soon = account.fetch->idle && !harvest.braked &&
+                      !(harvest.fault && !harvest.fault->temporary);
+    const milliseconds every =
+        soon ? milliseconds(1000) : milliseconds(account.fetch->every.value_or(usual_pause));
+    if (gain.rested) account.failures = 0;
     if (!harvest.fault && !harvest.braked) {
         account.failures = 0;
         return std::max(every, milliseconds(1));
     }
     const unsigned doubled = std::min(account.failures++, 12u);
-    const milliseconds most = std::max<milliseconds>(longest_pause, every);
+    const milliseconds most =
+        soon ? milliseconds(usual_pause) : std::max<milliseconds>(longest_pause, every);
     const milliseconds pause = std::clamp<milliseconds>(every * (1u << doubled), milliseconds(1000), most);
     // Between four and six fifths of it.
     return pause * 4 / 5 + milliseconds(random_.bits() % (static_cast<std::uint64_t>(pause.count()) * 2 / 5 + 1));
 }
 
-void Schedule::tell(const agent::Harvest& harvest) const {
+void Schedule::tell(const Gain& gain) const {
+    const agent::Harvest& harvest = gain.harvest;
     const Log& log = with_.house.log;
     const std::string who = "fetch " + harvest.fetch;
     if (harvest.fetched != 0 || harvest.deleted != 0)
@@ -144,7 +187,10 @@ void Schedule::tell(const agent::Harvest& harvest) const {
         for (const std::string& line : harvest.headers) log.error(who + ": " + line);
     }
     if (!harvest.fault) return;
-    if (harvest.fault->temporary)
+    // A line that is lost while nothing is under way is no trouble: it is dialled again.
+    if (harvest.fault->temporary && gain.rested && harvest.listed == 0)
+        log.info(fmt::format("{}: {}", who, harvest.fault->text()));
+    else if (harvest.fault->temporary)
         log.warning(fmt::format("{}: {}", who, harvest.fault->text()));
     else
         log.error(fmt::format("{}: {}", who, harvest.fault->text()));

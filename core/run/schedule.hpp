@@ -1,8 +1,9 @@
-// Collecting again and again: each account every so often, several at a time. For `serve` and for
-// `fetch --watch`.
+// Collecting again and again: each account every so often, several at a time; with every = "idle"
+// the moment something arrives, on a connection that stays. For `serve` and for `fetch --watch`.
 //
 // After a failure an account waits longer each time, up to an hour, each time a little different, so
-// that a hundred offices do not return to a recovered host at one moment.
+// that a hundred offices do not return to a recovered host at one moment. One that waits for mail
+// begins with a second, and waits five minutes at most, unless its login or its file is at fault.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -51,8 +52,10 @@ class Schedule {
     struct Account;
     net::Task<> keep(std::shared_ptr<Account> account);
     net::Task<bool> wait(Account& account, std::chrono::milliseconds time);
-    std::chrono::milliseconds pause_after(Account& account, const agent::Harvest& harvest);
-    void tell(const agent::Harvest& harvest) const;
+    agent::Errand errand_of(const Account& account) const;
+    Standing standing_of(Account& account);
+    std::chrono::milliseconds pause_after(Account& account, const Gain& gain);
+    void tell(const Gain& gain) const;
     void ended();
 
     Collecting& with_;
