@@ -145,6 +145,7 @@ void Reception::forget() {
     head_.clear();
     head_.shrink_to_fit();
     spilled_.reset();
+    check_.reset();
 }
 
 void Reception::record(watch::What what, const mail::Sender& sender,
@@ -316,7 +317,7 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
             head_ += message.rest;
         rest = {};
     }
-    const mail::Inbound inbound = mail::read_inbound(head_);
+    const mail::Inbound inbound = mail::read_inbound(head_, snapshot_.server->hostname);
     if (!inbound.complete && head_.size() > mail::longest_header) return all(header_too_long());
     if (inbound.too_many_hops()) {
         for (std::size_t i = 0; i < accepted_.size(); ++i)
@@ -341,7 +342,10 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
     hop.smtputf8 = message.envelope.sender.smtputf8;
     hop.time = room_.clock.wall();
     if (accepted_.size() == 1) hop.recipient = message.envelope.recipients[0].address.given();
-    const std::string trace = mail::received(hop);
+    std::string trace;
+    if (check_)
+        trace = mail::authentication_results(hop.hostname, *check_, message.envelope.sender);
+    trace += mail::received(hop);
     const auto stored = made.empty() && out.empty()
                             ? Result<>()
                             : store_copies(made, out, reports_of(message.envelope, fates),

@@ -19,6 +19,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "disk/interface.hpp"
+#include "mail/authentication.hpp"
 #include "mail/stamp.hpp"
 #include "route/route.hpp"
 #include "smtp/server_session.hpp"
@@ -65,6 +66,10 @@ class Reception {
     // the network thread, Spill and Commit on a disk-pool thread.
     smtp::Answer answer(smtp::Question question);
 
+    // What SPF says of the transaction under way: told before Commit, where it is told at all. It
+    // refuses nothing; it is written above Received, and says who may be told of failures.
+    void checked(mail::SenderCheck check) { check_ = std::move(check); }
+
   private:
     // A recipient that was answered 250, and where its copies go.
     struct Accepted {
@@ -81,7 +86,9 @@ class Reception {
                                        const std::vector<route::ToForward>& targets,
                                        Accepted& accepted) const;
     // The sender was found to be who it says: failures may be told there.
-    bool sender_is_genuine() const { return !client_.login.empty(); }
+    bool sender_is_genuine() const {
+        return !client_.login.empty() || (check_ && check_->result == "pass");
+    }
     smtp::Reply bring_back(const smtp::MayTo& question, smtp::Understood<mail::Address> to);
     std::optional<smtp::Reply> no_room(const route::ToMailbox& target, std::uint64_t size);
     smtp::Reply spill(smtp::Spill& question);
@@ -126,6 +133,7 @@ class Reception {
     const bool lmtp_;
     Snapshot snapshot_;  // as it was when the transaction began
     std::vector<Accepted> accepted_;
+    std::optional<mail::SenderCheck> check_;
     // A large message: its header block stays in memory, the rest lies in the spill file.
     std::string head_;
     std::unique_ptr<disk::File> spilled_;

@@ -24,7 +24,6 @@ std::optional<smtp::Reply> Reception::pass_on(const smtp::MayTo& question,
                             addresses, room_.clock.wall());
         if (!copy)
             return smtp::Reply{553, "5.1.7", "The sender's address is too long to be passed on"};
-        copy->envelope.authenticated = sender_is_genuine();
         accepted.out.push_back(std::move(*copy));
     }
     return {};
@@ -54,6 +53,8 @@ std::vector<Forward*> Reception::leaving(const mail::Envelope& envelope,
     for (std::size_t i = 0; i < accepted_.size(); ++i) {
         for (Forward& copy : accepted_[i].out) {
             if (copy.ours && inbound.came_back(*copy.ours)) continue;
+            if (copy.envelope.kind == store::Queued::Kind::forward)
+                copy.envelope.authenticated = sender_is_genuine();
             fates[i].reset();
             const std::string ours = copy.ours ? copy.ours->key() : std::string();
             if (named.emplace(envelope.recipients[i].address.key(), ours).second)

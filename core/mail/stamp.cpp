@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mail/authentication.hpp"
 #include "mail/header.hpp"
 
 namespace mailhandler::mail {
@@ -55,7 +56,9 @@ void append_list(std::string& out, std::string_view name,
     out += "\r\n";
 }
 
-bool is_stamp(const Field& field) {
+bool is_stamp(const Field& field, std::string_view hostname) {
+    if (field.is("Authentication-Results"))
+        return !hostname.empty() && claims_to_be_ours(field.body, hostname);
     return field.is("Return-Path") || field.is("X-Rcpt-To") || field.is("X-POP3-Rcpt");
 }
 
@@ -140,13 +143,13 @@ std::string stamp(std::string_view sender, std::span<const std::string_view> giv
 
 // Also where the first line is no field: written below our Received it may fold into it, and
 // readers then take what follows for the header after all, forged stamps included.
-Inbound read_inbound(std::string_view octets) {
+Inbound read_inbound(std::string_view octets, std::string_view hostname) {
     Inbound inbound;
     HeaderScan scan(octets);
     std::size_t from = 0;  // what is kept and not yet listed begins here
     while (const auto field = scan.next()) {
         note(*field, inbound);
-        if (!is_stamp(*field)) continue;
+        if (!is_stamp(*field, hostname)) continue;
         const auto begin = static_cast<std::size_t>(field->raw.data() - octets.data());
         keep(inbound, octets.substr(from, begin - from));
         from = begin + field->raw.size();

@@ -1,8 +1,9 @@
 // The stamp: what is written on top of a message as it is delivered, and what of the same kind is
 // taken out of it first ("The wire" of the contract). Pure.
 //
-// A delivery writes, in this order: stamp() for the copy, received() of the transaction, then
-// Inbound::kept, then whatever of the message was not in memory.
+// A delivery writes, in this order: stamp() for the copy, then what the transaction's copies share,
+// authentication_results() where senders are checked and received(); then Inbound::kept, then
+// whatever of the message was not in memory.
 #pragma once
 
 #include <cstddef>
@@ -56,8 +57,9 @@ constexpr std::size_t longest_header = 1 << 20;
 
 // An arriving message with the stamps that came with it taken out.
 struct Inbound {
-    // The octets given, in order, without Return-Path, X-Rcpt-To and X-POP3-Rcpt of the header
-    // (whatever their case, folding or space before the colon): up to the first empty line, also
+    // The octets given, in order, without Return-Path, X-Rcpt-To and X-POP3-Rcpt of the header, and
+    // without Authentication-Results in our name (authentication.hpp), whatever their case, folding
+    // or space before the colon: up to the first empty line, also
     // where the first line is no field. Views into them; neighbours are joined, so that a message
     // without such fields is one piece.
     std::vector<std::string_view> kept;
@@ -73,6 +75,7 @@ struct Inbound {
 
 // Reads the beginning of a message, or all of it. When it is not `complete` and more octets exist,
 // call again with more of them, up to longest_header; beyond it refuse the message.
-Inbound read_inbound(std::string_view octets);
+// `hostname` is ours, canonical; empty: nobody can claim to be us.
+Inbound read_inbound(std::string_view octets, std::string_view hostname = {});
 
 }  // namespace mailhandler::mail

@@ -4,6 +4,9 @@
 // the session has drain(), Handle::drain() reaches it. Owner: `Answer answer(Question&&)`. Where a
 // question is answered is said by `place(const Question&)`, found beside the question.
 //
+// Where a pooled question needs something that the network has first, the owner has a coroutine
+// `Task<> before(const Question&)`, run on the network thread; it ends in bounded time.
+//
 //     Stream stream = …;  Owner owner…;  smtp::ServerSession session(settings, stream.peer());
 //     Result<> end = co_await drive(stream, session, owner, means);
 //
@@ -65,6 +68,8 @@ Task<> converse(Session& session, Owner& owner, Conduct& conduct, const Means& m
                 session.answer(owner.answer(std::move(ask->question)));
             } else {
                 conduct.try_flush();  // what can go at once; a slow peer delays no commit
+                if constexpr (requires { owner.before(ask->question); })
+                    co_await owner.before(ask->question);
                 Answering<Owner, Question> work(owner, ask->question);
                 Pool& pool = where == wire::Place::disk ? means.disk : means.password;
                 co_await offload(pool, work);

@@ -118,6 +118,18 @@ bool has_policy(const std::string& domain) {
            domain.find("..") == domain.npos && domain.front() != '[';
 }
 
+// One check under way. It may end with the Loop, after the checker has gone.
+class Count {
+  public:
+    explicit Count(std::shared_ptr<std::size_t> number) : number_(std::move(number)) { ++*number_; }
+    ~Count() { --*number_; }
+    Count(const Count&) = delete;
+    Count& operator=(const Count&) = delete;
+
+  private:
+    const std::shared_ptr<std::size_t> number_;
+};
+
 }  // namespace
 
 // libspf2 with a DNS that only knows what it was told.
@@ -217,12 +229,8 @@ SpfChecker::~SpfChecker() = default;
 Task<std::string> SpfChecker::check(std::string server, SpfSubject subject) {
     const std::string& named = subject.sender.empty() ? subject.helo : subject.sender;
     if (!has_policy(named.substr(named.rfind('@') + 1))) co_return "none";
-    if (under_way_ >= most_at_once) co_return "temperror";
-    const struct Count {
-        explicit Count(std::size_t& n) : number(n) { ++number; }
-        ~Count() { --number; }
-        std::size_t& number;
-    } count(under_way_);
+    if (*under_way_ >= most_at_once) co_return "temperror";
+    const Count count(under_way_);
     const Instant deadline = std::chrono::steady_clock::now() + patience;
     Answers known;
     for (;;) {

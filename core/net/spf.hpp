@@ -20,7 +20,7 @@ struct SpfSubject {
     std::string sender;  // "local@domain" with the domain in A-labels; empty: the null sender
 };
 
-// Network thread only. Outlives its checks.
+// Network thread only. Checks that are still under way when it goes end with the Loop.
 class SpfChecker {
   public:
     // RFC 7208 section 4.6.4 asks for at least 20 seconds for all lookups of a check.
@@ -44,7 +44,7 @@ class SpfChecker {
     class Policy;
     Loop& loop_;
     std::unique_ptr<Policy> policy_;
-    std::size_t under_way_ = 0;
+    std::shared_ptr<std::size_t> under_way_ = std::make_shared<std::size_t>(0);
 };
 
 }  // namespace mailhandler::net

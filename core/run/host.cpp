@@ -42,6 +42,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       configuration_(configuration),
       log_(std::move(log)),
       connections_(snapshot.server->limits.connections),
+      spf_(loop_),
       store_(disk),
       names_(clock, store::node_id(snapshot.server->node), static_cast<unsigned>(getpid())),
       quotas_(disk, clock),
@@ -111,8 +112,8 @@ void Host::add_services() {
         by_name_[service->name()] = service.get();
         services_.push_back(std::move(service));
     };
-    add(std::make_unique<SmtpService>("smtp", smtp::Service::mx, false, room_, means_));
-    add(std::make_unique<SmtpService>("lmtp", smtp::Service::lmtp, false, room_, means_));
+    add(std::make_unique<SmtpService>("smtp", smtp::Service::mx, false, room_, spf_, means_));
+    add(std::make_unique<SmtpService>("lmtp", smtp::Service::lmtp, false, room_, spf_, means_));
     for (const bool implicit_tls : {false, true})
         add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, means_));
 }

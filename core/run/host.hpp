@@ -16,6 +16,7 @@
 #include "net/drive.hpp"
 #include "net/listen.hpp"
 #include "net/pool.hpp"
+#include "net/spf.hpp"
 #include "net/tls.hpp"
 #include "net/watch_files.hpp"
 #include "run/collections.hpp"
@@ -67,6 +68,7 @@ class Host {
     const Log log_;
     net::Connections connections_;
     net::Loop loop_;
+    net::SpfChecker spf_;
 
     store::Store store_;
     store::UniqueNames names_;

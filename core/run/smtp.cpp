@@ -2,13 +2,19 @@
 
 #include <fmt/format.h>
 
+#include "run/door.hpp"
 #include "run/secure.hpp"
 
 namespace mailhandler::run {
 
 SmtpService::SmtpService(std::string name, smtp::Service kind, bool implicit_tls,
-                         agent::Mailroom& room, const net::Means& means)
-    : name_(std::move(name)), kind_(kind), implicit_tls_(implicit_tls), room_(room), means_(means) {}
+                         agent::Mailroom& room, net::SpfChecker& checker, const net::Means& means)
+    : name_(std::move(name)),
+      kind_(kind),
+      implicit_tls_(implicit_tls),
+      room_(room),
+      checker_(checker),
+      means_(means) {}
 
 smtp::Settings SmtpService::settings() const {
     const config::Server& server = *room_.snapshot.server;
@@ -31,9 +37,18 @@ net::Task<> SmtpService::serve(net::Stream stream) {
     }
     smtp::ServerSession session(settings(), peer);
     if (info) session.secured(*info);
-    agent::Reception reception(room_, session.client(), kind_ == smtp::Service::lmtp);
-    const Result<> end = co_await net::drive(stream, session, reception, means_);
+    const Result<> end = co_await converse(stream, session);
     if (!end) means_.log.debug(fmt::format("{} {}", name_, end.error().text()));
+}
+
+// Each kind of service has its own owner of the session.
+net::Task<Result<>> SmtpService::converse(net::Stream& stream, smtp::ServerSession& session) {
+    if (kind_ == smtp::Service::mx) {
+        Door door(means_.loop, checker_, room_, session.client());
+        co_return co_await net::drive(stream, session, door, means_);
+    }
+    agent::Reception reception(room_, session.client(), kind_ == smtp::Service::lmtp);
+    co_return co_await net::drive(stream, session, reception, means_);
 }
 
 std::string SmtpService::refusal() const {

@@ -6,6 +6,7 @@
 #include "agent/delivery.hpp"
 #include "net/drive.hpp"
 #include "net/listen.hpp"
+#include "net/spf.hpp"
 #include "net/tls.hpp"
 #include "smtp/server_session.hpp"
 
@@ -14,8 +15,9 @@ namespace mailhandler::run {
 class SmtpService final : public net::Service {
   public:
     // `implicit_tls`: the handshake comes first (RFC 8314). `means.tls` null: no TLS at all.
+    // `checker` judges the senders of smtp::Service::mx.
     SmtpService(std::string name, smtp::Service kind, bool implicit_tls, agent::Mailroom& room,
-                const net::Means& means);
+                net::SpfChecker& checker, const net::Means& means);
 
     net::Task<> serve(net::Stream stream) override;
     std::string refusal() const override;
@@ -23,11 +25,13 @@ class SmtpService final : public net::Service {
 
   private:
     smtp::Settings settings() const;
+    net::Task<Result<>> converse(net::Stream& stream, smtp::ServerSession& session);
 
     const std::string name_;
     const smtp::Service kind_;
     const bool implicit_tls_;
     agent::Mailroom& room_;
+    net::SpfChecker& checker_;
     const net::Means& means_;
 };
 

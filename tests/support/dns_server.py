@@ -9,11 +9,17 @@ import socket
 import struct
 import threading
 
-TYPES = {"A": 1, "CNAME": 5, "MX": 15, "AAAA": 28}
+TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 
 
 def name(text):
     return b"".join(bytes([len(part)]) + part.encode() for part in text.split(".") if part) + b"\0"
+
+
+def strings(text):
+    octets = text.encode()
+    return b"".join(bytes([len(octets[i:i + 255])]) + octets[i:i + 255]
+                    for i in range(0, max(len(octets), 1), 255))
 
 
 class DnsServer:
@@ -54,12 +60,13 @@ class DnsServer:
         answers = b""
         count = 0
         for record in records if code == 0 else []:
-            if TYPES[record[0]] != kind:
+            if TYPES[record[0]] not in (kind, 5):
                 continue
             data = {"A": lambda r: socket.inet_aton(r[1]),
                     "AAAA": lambda r: socket.inet_pton(socket.AF_INET6, r[1]),
-                    "CNAME": lambda r: name(r[1]),
+                    "CNAME": lambda r: name(r[1]), "PTR": lambda r: name(r[1]),
+                    "TXT": lambda r: strings(r[1]),
                     "MX": lambda r: struct.pack("!H", r[1]) + name(r[2])}[record[0]](record)
-            answers += b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(data)) + data
+            answers += b"\xc0\x0c" + struct.pack("!HHIH", TYPES[record[0]], 1, 60, len(data)) + data
             count += 1
         return query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, count, 0, 0) + question + answers
