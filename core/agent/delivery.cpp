@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "mail/submitted.hpp"
+
 namespace mailhandler::agent {
 
 namespace {
@@ -52,8 +54,11 @@ mail::Hop hop_of(const smtp::Client& client, const config::Server& server, bool 
 
 }  // namespace
 
-Reception::Reception(Mailroom& room, const smtp::Client& client, bool lmtp)
-    : room_(room), client_(client), lmtp_(lmtp) {}
+Reception::Reception(Mailroom& room, const smtp::Client& client, smtp::Service service)
+    : room_(room),
+      client_(client),
+      lmtp_(service == smtp::Service::lmtp),
+      submission_(service == smtp::Service::submission) {}
 
 smtp::Answer Reception::answer(smtp::Question question) {
     smtp::Answer answer;
@@ -96,6 +101,9 @@ smtp::Reply Reception::may_to(const smtp::MayTo& question) {
     accepted.rule = deciding_rule(found);
     accepted.domain = address.domain();
     if (const auto* refused = std::get_if<route::Refuse>(&found.outcome)) {
+        const bool not_here = refused->why == route::Why::relaying_denied ||
+                              refused->why == route::Why::elsewhere;
+        if (submission_ && not_here) return send_out(question, std::move(accepted));
         record(watch::What::refused, *question.sender, address, accepted, refused->text);
         return {refused->code, refused->enhanced, refused->text};
     }
@@ -317,7 +325,7 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
             head_ += message.rest;
         rest = {};
     }
-    const mail::Inbound inbound = mail::read_inbound(head_, snapshot_.server->hostname);
+    const mail::Inbound inbound = mail::read_inbound(head_, {snapshot_.server->hostname, submission_});
     if (!inbound.complete && head_.size() > mail::longest_header) return all(header_too_long());
     if (inbound.too_many_hops()) {
         for (std::size_t i = 0; i < accepted_.size(); ++i)
@@ -346,6 +354,7 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
     if (check_)
         trace = mail::authentication_results(hop.hostname, *check_, message.envelope.sender);
     trace += mail::received(hop);
+    if (submission_) trace += mail::missing_fields(inbound, hop.id, hop.hostname, hop.time);
     const auto stored = made.empty() && out.empty()
                             ? Result<>()
                             : store_copies(made, out, reports_of(message.envelope, fates),

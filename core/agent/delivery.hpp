@@ -59,8 +59,9 @@ struct Mailroom {
 
 class Reception {
   public:
-    // `client` is the session's own, read whenever a question is answered.
-    Reception(Mailroom& room, const smtp::Client& client, bool lmtp);
+    // `client` is the session's own, read whenever a question is answered. In submission, what is not
+    // ours leaves by the queue.
+    Reception(Mailroom& room, const smtp::Client& client, smtp::Service service);
 
     // Where each question is answered says smtp::place(): MayConnect, MayFrom, MayTo and Discard on
     // the network thread, Spill and Commit on a disk-pool thread.
@@ -89,6 +90,7 @@ class Reception {
     bool sender_is_genuine() const {
         return !client_.login.empty() || (check_ && check_->result == "pass");
     }
+    smtp::Reply send_out(const smtp::MayTo& question, Accepted accepted);
     smtp::Reply bring_back(const smtp::MayTo& question, smtp::Understood<mail::Address> to);
     std::optional<smtp::Reply> no_room(const route::ToMailbox& target, std::uint64_t size);
     smtp::Reply spill(smtp::Spill& question);
@@ -130,7 +132,7 @@ class Reception {
 
     Mailroom& room_;
     const smtp::Client& client_;
-    const bool lmtp_;
+    const bool lmtp_, submission_;
     Snapshot snapshot_;  // as it was when the transaction began
     std::vector<Accepted> accepted_;
     std::optional<mail::SenderCheck> check_;

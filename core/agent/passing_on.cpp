@@ -29,6 +29,27 @@ std::optional<smtp::Reply> Reception::pass_on(const smtp::MayTo& question,
     return {};
 }
 
+// A recipient that lives elsewhere, in mail of a user of ours.
+smtp::Reply Reception::send_out(const smtp::MayTo& question, Accepted accepted) {
+    if (!room_.outgoing) {
+        const smtp::Reply later{451, "4.3.5", "Mail cannot be sent on at present; try again later"};
+        record(watch::What::deferred, *question.sender, question.recipient.address, accepted,
+               later.text);
+        return later;
+    }
+    Forward copy;
+    copy.envelope.kind = store::Queued::Kind::submission;
+    copy.envelope.sender = *question.sender;
+    copy.envelope.sender.size.reset();
+    copy.envelope.original_sender = question.sender->text();
+    copy.envelope.authenticated = true;
+    copy.envelope.owed.push_back({question.recipient, {}, {}, false});
+    copy.envelope.arrived = copy.envelope.next_attempt = room_.clock.wall();
+    accepted.out.push_back(std::move(copy));
+    accepted_.push_back(std::move(accepted));
+    return {250, "2.1.5", "Recipient ok"};
+}
+
 // A bounce of what we passed on, for the sender we rewrote.
 smtp::Reply Reception::bring_back(const smtp::MayTo& question,
                                   smtp::Understood<mail::Address> to) {
@@ -50,6 +71,7 @@ std::vector<Forward*> Reception::leaving(const mail::Envelope& envelope,
                                          const mail::Inbound& inbound, Fates& fates) {
     std::vector<Forward*> out;
     std::set<std::pair<std::string, std::string>> named;
+    Forward* submitted = nullptr;  // one message in the queue for all who live elsewhere
     for (std::size_t i = 0; i < accepted_.size(); ++i) {
         for (Forward& copy : accepted_[i].out) {
             if (copy.ours && inbound.came_back(*copy.ours)) continue;
@@ -57,8 +79,14 @@ std::vector<Forward*> Reception::leaving(const mail::Envelope& envelope,
                 copy.envelope.authenticated = sender_is_genuine();
             fates[i].reset();
             const std::string ours = copy.ours ? copy.ours->key() : std::string();
-            if (named.emplace(envelope.recipients[i].address.key(), ours).second)
-                out.push_back(&copy);
+            if (!named.emplace(envelope.recipients[i].address.key(), ours).second) continue;
+            const bool shared = copy.envelope.kind == store::Queued::Kind::submission;
+            if (shared && submitted) {
+                submitted->envelope.owed.push_back(copy.envelope.owed.front());
+                continue;
+            }
+            if (shared) submitted = &copy;
+            out.push_back(&copy);
         }
     }
     return out;

@@ -75,6 +75,7 @@ struct Server {
     struct Limits {
         std::uint64_t message_size = 50ull << 20;
         std::size_t recipients = 100;
+        std::size_t recipients_per_hour = 1000;  // of one user, by submission; 0: no limit
         std::size_t connections = 10000;
     } limits;
     struct Held {

@@ -104,6 +104,8 @@ class ServerReader {
         if (const auto size = section.size("message_size", 1024)) limits.message_size = *size;
         if (const auto count = section.integer("recipients", 1, 100'000))
             limits.recipients = static_cast<std::size_t>(*count);
+        if (const auto count = section.integer("recipients_per_hour", 0, 1'000'000))
+            limits.recipients_per_hour = static_cast<std::size_t>(*count);
         if (const auto count = section.integer("connections", 1, 1'000'000))
             limits.connections = static_cast<std::size_t>(*count);
         section.finish();

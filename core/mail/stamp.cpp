@@ -56,14 +56,17 @@ void append_list(std::string& out, std::string_view name,
     out += "\r\n";
 }
 
-bool is_stamp(const Field& field, std::string_view hostname) {
+bool goes(const Field& field, const Removal& removal) {
     if (field.is("Authentication-Results"))
-        return !hostname.empty() && claims_to_be_ours(field.body, hostname);
+        return !removal.hostname.empty() && claims_to_be_ours(field.body, removal.hostname);
+    if (removal.bcc && (field.is("Bcc") || field.is("Resent-Bcc"))) return true;
     return field.is("Return-Path") || field.is("X-Rcpt-To") || field.is("X-POP3-Rcpt");
 }
 
 void note(const Field& field, Inbound& inbound) {
     if (field.is("Received")) ++inbound.received;
+    if (field.is("Date")) inbound.has_date = true;
+    if (field.is("Message-ID")) inbound.has_message_id = true;
     if (!field.is("Delivered-To")) return;
     std::string value = field.value();
     if (value.size() > 1 && value.front() == '<' && value.back() == '>')
@@ -143,13 +146,13 @@ std::string stamp(std::string_view sender, std::span<const std::string_view> giv
 
 // Also where the first line is no field: written below our Received it may fold into it, and
 // readers then take what follows for the header after all, forged stamps included.
-Inbound read_inbound(std::string_view octets, std::string_view hostname) {
+Inbound read_inbound(std::string_view octets, const Removal& removal) {
     Inbound inbound;
     HeaderScan scan(octets);
     std::size_t from = 0;  // what is kept and not yet listed begins here
     while (const auto field = scan.next()) {
         note(*field, inbound);
-        if (!is_stamp(*field, hostname)) continue;
+        if (!goes(*field, removal)) continue;
         const auto begin = static_cast<std::size_t>(field->raw.data() - octets.data());
         keep(inbound, octets.substr(from, begin - from));
         from = begin + field->raw.size();

@@ -66,6 +66,7 @@ struct Inbound {
     std::size_t kept_size = 0;  // octets of all pieces
     bool complete = false;      // the header's end was seen
     std::size_t received = 0;   // Received lines that came along
+    bool has_date = false, has_message_id = false;
     std::unordered_set<std::string> delivered_to;  // keys of the Delivered-To lines that are addresses
 
     bool too_many_hops() const { return received > most_received; }
@@ -75,7 +76,10 @@ struct Inbound {
 
 // Reads the beginning of a message, or all of it. When it is not `complete` and more octets exist,
 // call again with more of them, up to longest_header; beyond it refuse the message.
-// `hostname` is ours, canonical; empty: nobody can claim to be us.
-Inbound read_inbound(std::string_view octets, std::string_view hostname = {});
+struct Removal {
+    std::string_view hostname = {};  // ours, canonical; empty: nobody can claim to be us
+    bool bcc = false;                // Bcc and Resent-Bcc go too (RFC 5322 section 3.6.3)
+};
+Inbound read_inbound(std::string_view octets, const Removal& removal = {});
 
 }  // namespace mailhandler::mail

@@ -19,7 +19,7 @@ struct Door::Check {
 
 Door::Door(net::Loop& loop, net::SpfChecker& checker, agent::Mailroom& room,
            const smtp::Client& client)
-    : loop_(loop), checker_(checker), room_(room), client_(client), reception_(room, client, false) {}
+    : loop_(loop), checker_(checker), room_(room), client_(client), reception_(room, client, smtp::Service::mx) {}
 
 smtp::Answer Door::answer(smtp::Question question) {
     if (const auto* from = std::get_if<smtp::MayFrom>(&question)) {

@@ -112,8 +112,12 @@ void Host::add_services() {
         by_name_[service->name()] = service.get();
         services_.push_back(std::move(service));
     };
-    add(std::make_unique<SmtpService>("smtp", smtp::Service::mx, false, room_, spf_, means_));
-    add(std::make_unique<SmtpService>("lmtp", smtp::Service::lmtp, false, room_, spf_, means_));
+    using smtp::Service;
+    const SmtpShared shared{spf_, logins_, allowance_};
+    add(std::make_unique<SmtpService>("smtp", Service::mx, false, room_, shared, means_));
+    add(std::make_unique<SmtpService>("lmtp", Service::lmtp, false, room_, shared, means_));
+    add(std::make_unique<SmtpService>("submission", Service::submission, false, room_, shared, means_));
+    add(std::make_unique<SmtpService>("submissions", Service::submission, true, room_, shared, means_));
     for (const bool implicit_tls : {false, true})
         add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, means_));
 }

@@ -10,6 +10,7 @@
 
 #include "agent/configuration.hpp"
 #include "agent/delivery.hpp"
+#include "agent/allowance.hpp"
 #include "agent/logins.hpp"
 #include "agent/recorder.hpp"
 #include "net/connections.hpp"
@@ -81,6 +82,7 @@ class Host {
     std::optional<agent::Outgoing> outgoing_;
     agent::Mailroom room_;
     agent::Logins logins_;
+    agent::Allowance allowance_;
     std::unique_ptr<net::TlsServer> tls_;
 
     net::Pool disk_pool_, password_pool_, configuration_pool_;

@@ -20,7 +20,8 @@ smtp   = ["{address}:{smtp}"]
 pop3   = ["{address}:{pop3}"]
 # pop3s = ["{address}:{pop3s}"]
 # lmtp  = ["127.0.0.1:24"]
-# Not served by this version: submission = ["{address}:{submission}"], imap = ["{address}:{imap}"]
+# submission = ["{address}:{submission}"]   # your own users send, after logging in
+# Not served by this version: imap = ["{address}:{imap}"]
 
 [tls]
 certificate = "tls/cert.pem"         # a self-signed pair to begin with; read again when it changes

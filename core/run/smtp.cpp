@@ -8,12 +8,13 @@
 namespace mailhandler::run {
 
 SmtpService::SmtpService(std::string name, smtp::Service kind, bool implicit_tls,
-                         agent::Mailroom& room, net::SpfChecker& checker, const net::Means& means)
+                         agent::Mailroom& room, const SmtpShared& shared,
+                         const net::Means& means)
     : name_(std::move(name)),
       kind_(kind),
       implicit_tls_(implicit_tls),
       room_(room),
-      checker_(checker),
+      shared_(shared),
       means_(means) {}
 
 smtp::Settings SmtpService::settings() const {
@@ -21,6 +22,7 @@ smtp::Settings SmtpService::settings() const {
     smtp::Settings settings;
     settings.hostname = server.hostname;
     settings.service = kind_;
+    settings.auth_offered = kind_ == smtp::Service::submission;
     settings.tls_offered = means_.tls != nullptr && !implicit_tls_;
     settings.message_size = server.limits.message_size;
     settings.recipients = server.limits.recipients;
@@ -44,10 +46,14 @@ net::Task<> SmtpService::serve(net::Stream stream) {
 // Each kind of service has its own owner of the session.
 net::Task<Result<>> SmtpService::converse(net::Stream& stream, smtp::ServerSession& session) {
     if (kind_ == smtp::Service::mx) {
-        Door door(means_.loop, checker_, room_, session.client());
+        Door door(means_.loop, shared_.checker, room_, session.client());
         co_return co_await net::drive(stream, session, door, means_);
     }
-    agent::Reception reception(room_, session.client(), kind_ == smtp::Service::lmtp);
+    if (kind_ == smtp::Service::submission) {
+        agent::Submission submission(room_, shared_.logins, shared_.allowance, session.client());
+        co_return co_await net::drive(stream, session, submission, means_);
+    }
+    agent::Reception reception(room_, session.client(), kind_);
     co_return co_await net::drive(stream, session, reception, means_);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/delivery.hpp"
+#include "agent/submission.hpp"
 #include "net/drive.hpp"
 #include "net/listen.hpp"
 #include "net/spf.hpp"
@@ -12,12 +13,18 @@
 
 namespace mailhandler::run {
 
+// What some of the services need. Outlives them.
+struct SmtpShared {
+    net::SpfChecker& checker;      // of senders: mx
+    agent::Logins& logins;         // of users: submission
+    agent::Allowance& allowance;   // theirs
+};
+
 class SmtpService final : public net::Service {
   public:
     // `implicit_tls`: the handshake comes first (RFC 8314). `means.tls` null: no TLS at all.
-    // `checker` judges the senders of smtp::Service::mx.
     SmtpService(std::string name, smtp::Service kind, bool implicit_tls, agent::Mailroom& room,
-                net::SpfChecker& checker, const net::Means& means);
+                const SmtpShared& shared, const net::Means& means);
 
     net::Task<> serve(net::Stream stream) override;
     std::string refusal() const override;
@@ -31,7 +38,7 @@ class SmtpService final : public net::Service {
     const smtp::Service kind_;
     const bool implicit_tls_;
     agent::Mailroom& room_;
-    net::SpfChecker& checker_;
+    const SmtpShared shared_;
     const net::Means& means_;
 };
 

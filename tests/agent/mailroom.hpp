@@ -66,7 +66,7 @@ class TestRoom {
     // Every reply as "550 5.1.1": those to RCPT, then those to the end of DATA (none where nobody
     // was accepted).
     std::vector<std::string> deliver(const Mail& mail, bool lmtp = false) {
-        agent::Reception reception(room, client, lmtp);
+        agent::Reception reception(room, client, lmtp ? smtp::Service::lmtp : smtp::Service::mx);
         mail::Envelope envelope;
         if (!mail.sender.empty()) envelope.sender.address = *mail::Address::parse(mail.sender);
         envelope.sender.size = mail.size;

@@ -231,7 +231,7 @@ TEST_CASE("A header that never ends is a message, one beyond a megabyte is refus
 
 TEST_CASE("A transaction keeps the configuration it began with") {
     Scene scene;
-    agent::Reception reception(scene.room.room, scene.room.client, false);
+    agent::Reception reception(scene.room.room, scene.room.client, smtp::Service::mx);
     mail::Sender sender;
     reception.answer(smtp::MayFrom{sender});
     scene.room.room.snapshot.directory = route::Directory();
@@ -256,7 +256,7 @@ TEST_CASE("A clock that is a day off takes mail, and gives no name twice") {
 
 TEST_CASE("A message that was not finished leaves nothing, and the next one is whole") {
     Scene scene;
-    agent::Reception reception(scene.room.room, scene.room.client, false);
+    agent::Reception reception(scene.room.room, scene.room.client, smtp::Service::mx);
     mail::Envelope envelope;
     reception.answer(smtp::MayFrom{envelope.sender});
     envelope.recipients = {{*mail::Address::parse("anne@example.com"), {}, {}}};

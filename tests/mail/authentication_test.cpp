@@ -77,7 +77,7 @@ TEST_CASE("Forged results go with the forged stamps, those of others stay") {
         "Authentication-Results:mx.example.com; dkim=pass\r\n\r\n"
         "Authentication-Results: mx.example.com; body\r\n";
     std::string kept;
-    for (const auto piece : read_inbound(octets, "mx.example.com").kept) kept += piece;
+    for (const auto piece : read_inbound(octets, {"mx.example.com"}).kept) kept += piece;
     CHECK(kept == "A: b\r\nAuthentication-Results: other.example; spf=pass\r\n\r\n"
                   "Authentication-Results: mx.example.com; body\r\n");
 }

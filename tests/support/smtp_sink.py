@@ -5,6 +5,7 @@
     slow-…    a fifth of a second before the reply to the message
 
 `taken` is what was answered 250: (recipient, token) → how often; a token is the message's Subject.
+`messages` are the same as Taken, one for each transaction.
 """
 
 import base64
@@ -15,11 +16,14 @@ import threading
 import time
 
 
+Taken = collections.namedtuple("Taken", "sender recipients content")
+
+
 class SmtpSink:
     def __init__(self, address="127.0.0.1", port=0, tls=None, login=None, greeting="220 sink.test", handshake=True):
         self.tls, self.login, self.greeting, self.handshake = tls, login, greeting, handshake
         self.lock = threading.Lock()
-        self.taken, self.seen = collections.Counter(), collections.Counter()
+        self.taken, self.seen, self.messages = collections.Counter(), collections.Counter(), []
         self.connections, self.secured, self.logins, self.cuts, self.most_open, self.open = 0, 0, 0, 0, 0, 0
         self.listener = socket.create_server((address, port), backlog=100)
         self.port = self.listener.getsockname()[1]
@@ -61,7 +65,7 @@ class SmtpSink:
 
     def _serve(self, line):
         stream, secure, known = line.makefile("rb"), False, self.login is None
-        recipients = []
+        sender, recipients = "", []
 
         def say(text):
             line.sendall(text.encode() + b"\r\n")
@@ -93,7 +97,7 @@ class SmtpSink:
                     self.logins += 1
                 say("235 2.7.0 welcome" if known else "535 5.7.8 no")
             elif verb.startswith(b"MAIL"):
-                recipients = []
+                sender, recipients = command.split(b"<")[1].split(b">")[0].decode(), []
                 say("250 2.1.0 ok" if known else "530 5.7.0 who are you?")
             elif verb.startswith(b"RCPT"):
                 address = command.split(b"<")[1].split(b">")[0].decode()
@@ -124,6 +128,7 @@ class SmtpSink:
                     return
                 with self.lock:
                     self.taken.update((r, token) for r in recipients)
+                    self.messages.append(Taken(sender, recipients, content[:-3].replace(b"\r\n..", b"\r\n.")))
                 say("250 2.0.0 taken")
             elif verb == b"QUIT":
                 say("221 2.0.0 bye")
