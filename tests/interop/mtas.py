@@ -64,8 +64,8 @@ POSTFIX_USERS = ["postfix:x:990:990::/var/spool/postfix:/usr/sbin/nologin",
 POSTFIX_GROUPS = ["postfix:x:990:", "postdrop:x:992:", "vmail:x:991:"]
 
 
-def postfix(name, place, port, main, master="", log=False):
-    """Postfix on `port`; `place` gets spool/ and mail/ (seen inside as /srv/mail), `main` is added
+def postfix(name, place, port, main, master="", log=False, address="127.0.0.1", binds=None):
+    """Postfix on `port` of `address`; `place` gets spool/ and mail/ (seen inside as /srv/mail), `main` is added
     to POSTFIX_MAIN, `master` to its services. log: place/log/postfix.log; else it logs nowhere,
     which costs it nothing."""
     tree = unpack.prefix("postfix", PACKAGES["postfix"])
@@ -78,17 +78,17 @@ def postfix(name, place, port, main, master="", log=False):
     if log:
         settings["maillog_file"] = "/var/log/postfix.log"
     text = "".join(f"{key} = {value}\n" for key, value in settings.items())
-    services = POSTFIX_MASTER.format(smtp=f"127.0.0.1:{port} inet n - n - - smtpd") + master
+    services = POSTFIX_MASTER.format(smtp=f"{address}:{port} inet n - n - - smtpd") + master
     started = cell.Cell(
         name, ["/usr/sbin/postfix", "start-fg"], trees=[tree], users=POSTFIX_USERS,
         groups=POSTFIX_GROUPS, log=place / "log" / "start.log",
         files={"/etc/postfix/main.cf": text, "/etc/postfix/master.cf": services},
         binds={place / "spool": "/var/spool/postfix", place / "mail": "/srv/mail",
-               place / "lib": "/var/lib/postfix", place / "log": "/var/log"},
+               place / "lib": "/var/lib/postfix", place / "log": "/var/log", **(binds or {})},
         # Not the machine's log socket either.
         setup="rm -f /etc/resolv.conf; : > /etc/resolv.conf; "
               "chgrp postdrop /usr/sbin/postdrop /usr/sbin/postqueue 2>/dev/null || true")
-    peers.wait_for_port(port, started)
+    peers.wait_for_port(port, started, address=address)
     return started
 
 
@@ -114,7 +114,7 @@ primary_hostname = exim.example
 spool_directory = /var/spool/exim4
 log_file_path = /var/log/exim-%slog
 daemon_smtp_ports = {port}
-local_interfaces = 127.0.0.1
+local_interfaces = {address}
 disable_ipv6 = true
 exim_user = Debian-exim
 exim_group = Debian-exim
@@ -125,13 +125,13 @@ qualify_domain = exim.example
 message_size_limit = 0
 header_maxsize = 10M
 smtputf8_advertise_hosts = *
-tls_advertise_hosts =
+{main}
 keep_environment =
 smtp_accept_max = 0
 smtp_accept_queue_per_connection = 0
 begin acl
 everybody:
-  accept
+{acl}  accept
 begin routers
 on:
   driver = {router}
@@ -144,22 +144,24 @@ begin retry
 """
 
 
-def exim(name, place, port, router, transport):
-    """Exim with one router and one transport; logs to place/log/exim-mainlog."""
+def exim(name, place, port, router, transport, address="127.0.0.1", main="tls_advertise_hosts =", acl="",
+         binds=None):
+    """Exim with one router and one transport; logs to place/log/exim-mainlog. `main` are settings of
+    its own, `acl` what comes before `accept` at RCPT."""
     tree = unpack.prefix("exim", PACKAGES["exim"])
     place = pathlib.Path(place)
     for directory in ("spool", "log", "mail"):
         (place / directory).mkdir(parents=True, exist_ok=True)
         os.chown(place / directory, 995, 995)
-    config = EXIM.format(port=port, router="\n  ".join(router), transport="\n  ".join(transport))
+    config = EXIM.format(port=port, address=address, main=main, acl=acl, router="\n  ".join(router), transport="\n  ".join(transport))
     started = cell.Cell(
         name, ["/usr/sbin/exim4", "-bdf", "-q10s"], trees=[tree], groups=["Debian-exim:x:995:"],
         users=["Debian-exim:x:995:995::/var/spool/exim4:/usr/sbin/nologin"],
         files={"/etc/exim4/exim4.conf": config}, log=place / "start.log",
         binds={place / "spool": "/var/spool/exim4", place / "log": "/var/log",
-               place / "mail": "/srv/mail"},
+               place / "mail": "/srv/mail", **(binds or {})},
         setup="rm -f /etc/resolv.conf; : > /etc/resolv.conf")
-    peers.wait_for_port(port, started)
+    peers.wait_for_port(port, started, address=address)
     return started
 
 

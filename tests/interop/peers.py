@@ -14,12 +14,12 @@ import time
 import cell
 import unpack
 
-def wait_for_port(port, what, timeout=20, banner=True):
+def wait_for_port(port, what, timeout=20, banner=True, address="127.0.0.1"):
     """Until something on the port speaks (or, without banner, listens)."""
     until = time.monotonic() + timeout
     while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), 1) as s:
+            with socket.create_connection((address, port), 1) as s:
                 s.settimeout(5)
                 if not banner or s.recv(1):
                     return

@@ -22,6 +22,9 @@ std::string line(const std::string& sender, const std::string& result = "pass",
     return authentication_results("mx.example.com", {result, helo}, from(sender));
 }
 
+// What the office reads of it.
+std::string value(const std::string& text) { return find_field(text, "Authentication-Results")->value(); }
+
 }  // namespace
 
 TEST_CASE("What SPF said is one line, under our name") {
@@ -47,13 +50,13 @@ TEST_CASE("A sender cannot say more about itself than its name") {
 }
 
 TEST_CASE("What is written at the door is believed by the office, and only for that sender") {
-    const std::string value = line("bob@example.net").substr(24);
-    CHECK(authenticates(value, *Address::parse("eve@example.net")));
-    CHECK(!authenticates(value, *Address::parse("bob@example.org")));
+    const std::string pass = value(line("bob@example.net"));
+    CHECK(authenticates(pass, *Address::parse("eve@example.net")));
+    CHECK(!authenticates(pass, *Address::parse("bob@example.org")));
     for (const char* result : {"fail", "softfail", "none", "neutral", "temperror", "permerror"})
-        CHECK(!authenticates(line("bob@example.net", result).substr(24),
+        CHECK(!authenticates(value(line("bob@example.net", result)),
                              *Address::parse("bob@example.net")));
-    CHECK(!authenticates(line("", "pass", "example.net").substr(24),
+    CHECK(!authenticates(value(line("", "pass", "example.net")),
                          *Address::parse("bob@example.net")));
 }
 
