@@ -13,7 +13,9 @@ namespace {
 // Why the sender is not told at all, whatever the budget.
 std::string why_never(const Unsent& unsent, const Result<mail::Address>& sender) {
     if (unsent.message.kind == store::Queued::Kind::bounce) return "it is a bounce itself";
-    if (unsent.message.kind == store::Queued::Kind::forward && !unsent.message.authenticated)
+    const bool for_strangers = unsent.message.kind == store::Queued::Kind::forward ||
+                               unsent.message.kind == store::Queued::Kind::handover;
+    if (for_strangers && !unsent.message.authenticated)
         return "its sender is not authenticated";
     mail::TrustedBlock block;
     block.has_return_path = true;

@@ -116,6 +116,10 @@ smtp::Reply Reception::may_to(const smtp::MayTo& question) {
             auto* mailbox = std::get_if<route::ToMailbox>(&to);
             if (!mailbox && room_.outgoing)
                 out.push_back(std::move(std::get<route::ToForward>(to)));
+            else if (mailbox && room_.outgoing && !mailbox->deliver.empty())
+                accepted.out.push_back(handed_over(*question.sender, question.recipient,
+                                                   mailbox->delivered_to, mailbox->deliver,
+                                                   room_.clock.wall()));
             else if (!mailbox || !mailbox->deliver.empty())
                 later = smtp::Reply{451, "4.3.5",
                                     "Mail for this address cannot be passed on at present; "

@@ -86,6 +86,24 @@ Result<Forward> forward(const mail::Srs& srs, const mail::Sender& sender,
     return copy;
 }
 
+Forward handed_over(const mail::Sender& sender, const mail::Recipient& recipient,
+                    const mail::Address& delivered_to, const std::string& server, WallTime now) {
+    Forward copy;
+    store::Queued& envelope = copy.envelope;
+    envelope.kind = store::Queued::Kind::handover;
+    envelope.via = server;
+    envelope.sender = sender;
+    envelope.original_sender = sender.text();
+    envelope.sender.size.reset();
+    const bool same = recipient.address == delivered_to;
+    envelope.owed.push_back({{delivered_to, recipient.notify, recipient.orcpt},
+                             same ? std::string() : recipient.address.given(), {}, false});
+    envelope.arrived = envelope.next_attempt = now;
+    copy.ours = delivered_to;
+    copy.lines = mail::envelope_lines(recipient.address.given(), delivered_to.key());
+    return copy;
+}
+
 std::optional<smtp::Understood<mail::Address>> returning(const mail::Srs& srs,
                                                          const route::Directory& directory,
                                                          const mail::Sender& sender,

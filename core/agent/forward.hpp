@@ -44,6 +44,11 @@ Result<Forward> forward(const mail::Srs& srs, const mail::Sender& sender,
                         const mail::Recipient& recipient, const mail::Address& delivered_to,
                         std::span<const mail::Address> targets, WallTime now);
 
+// The copy of a mailbox that another server keeps ([mailbox.anne] deliver = "lmtp://…"): under its
+// own sender, with our trace lines and no Return-Path, which that server writes.
+Forward handed_over(const mail::Sender& sender, const mail::Recipient& recipient,
+                    const mail::Address& delivered_to, const std::string& server, WallTime now);
+
 // A bounce that comes back to a sender we rewrote. To be asked before route(). Nothing: `recipient`
 // is no SRS address in a domain of ours. Else where it goes on to, or a "no": 550 5.1.1 for an
 // address that was not made by us or is too old, and for anything but the null sender.

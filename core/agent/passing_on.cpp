@@ -75,8 +75,7 @@ std::vector<Forward*> Reception::leaving(const mail::Envelope& envelope,
     for (std::size_t i = 0; i < accepted_.size(); ++i) {
         for (Forward& copy : accepted_[i].out) {
             if (copy.ours && inbound.came_back(*copy.ours)) continue;
-            if (copy.envelope.kind == store::Queued::Kind::forward)
-                copy.envelope.authenticated = sender_is_genuine();
+            if (copy.ours) copy.envelope.authenticated = sender_is_genuine();
             fates[i].reset();
             const std::string ours = copy.ours ? copy.ours->key() : std::string();
             if (!named.emplace(envelope.recipients[i].address.key(), ours).second) continue;

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "store/spool.hpp"
+
 namespace mailhandler::agent {
 
 const std::string& Timetable::lane_of(const Entry& entry) const {
-    return single_ ? one_ : entry.destination;
+    return single_ && !store::is_server(entry.destination) ? one_ : entry.destination;
 }
 
 void Timetable::wait(Entries::value_type& at, WallTime when) {

@@ -2,7 +2,8 @@
 // messages cost some 20 MB. The queue on disk (store/spool) is the truth, this is its index.
 //
 // A message is waiting, due or under way. What is due stands in the lane of its destination, first
-// in, first out; with a smarthost there is one lane, "", for all. Safe from several threads.
+// in, first out; with a smarthost there is one lane, "", for all but what a server of its own
+// takes (Queued::via). Safe from several threads.
 #pragma once
 
 #include <deque>
@@ -21,7 +22,7 @@ namespace mailhandler::agent {
 // One message under way. It is given back by done().
 struct Job {
     std::string id;
-    std::string destination;     // the domain whose turn it is
+    std::string destination;     // whose turn it is: a domain, or a server
     std::set<std::string> tried;    // address keys that had their attempt in this round
     std::set<std::string> settled;  // … that are owed nothing, although the disk may not know it
 };

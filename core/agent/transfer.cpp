@@ -109,13 +109,20 @@ void Transfer::choose() {
         if (route_.all || address.domain() == domain) chosen_.push_back(i);
     }
     // The lane is the first one's; after an operator's change it may be another's.
-    if (!route_.all && !chosen_.empty() && domain != route_.lane) {
+    if (!envelope_.via.empty()) domain = envelope_.via;
+    const bool elsewhere = route_.all ? envelope_.via != server_of_lane() : domain != route_.lane;
+    if (!chosen_.empty() && elsewhere) {
         Job job = std::move(*job_);
         job_.reset();
         job.destination = domain;
         dispatch_.timetable.again(std::move(job), envelope_.next_attempt);
         chosen_.clear();
     }
+}
+
+// The server that this lane is for; empty: the smarthost, or a domain's MX.
+std::string Transfer::server_of_lane() const {
+    return store::is_server(route_.lane) ? route_.lane : std::string();
 }
 
 // After every attempt: what each recipient's reply means, durably, before the next message.
@@ -236,7 +243,7 @@ void Transfer::write_down(WallTime next) {
     job_.reset();
     if (over || gone) return dispatch_.timetable.done(job);
     job.settled.clear();
-    job.destination = envelope_.owed.front().recipient.address.domain();
+    job.destination = envelope_.destination();
     dispatch_.timetable.again(std::move(job), next);
 }
 

@@ -53,7 +53,8 @@ struct Dispatch {
 // One lane, as it is served now.
 struct Route {
     std::string lane;
-    bool all = false;  // the host takes every recipient, whatever the domain (a smarthost)
+    // The host takes every recipient, whatever the domain: a smarthost, or the server in Queued::via.
+    bool all = false;
     std::string host;  // who is asked, for the journal
     std::chrono::seconds retry_for{};
     std::string hostname;  // ours
@@ -81,6 +82,7 @@ class Transfer {
     bool take();
     std::optional<smtp::Outgoing> next_message();
     void choose();
+    std::string server_of_lane() const;
     void settle(const smtp::Outcome& outcome);
     std::vector<store::Owed> note_replies(const smtp::Outcome& outcome);
     void drop_settled();

@@ -41,6 +41,8 @@ struct Queue::Hop {
     std::uint16_t port = smtp_port;
     bool smarthost = false;
     bool implicit_tls = false;
+    bool lmtp = false;
+    bool all = smarthost;  // takes every recipient
 };
 
 struct Queue::Ending {
@@ -141,8 +143,7 @@ void Queue::load_all() {
 void Queue::note(const std::string& id) {
     const auto envelope = spool_.load(id);
     if (envelope)
-        timetable_.note(id, envelope->next_attempt,
-                        envelope->owed.front().recipient.address.domain());
+        timetable_.note(id, envelope->next_attempt, envelope->destination());
     else if (envelope.error().error == ENOENT)
         timetable_.forget(id);
     else
@@ -191,9 +192,8 @@ void Queue::kick() {
         });
     }
     if (connections_ >= in_all) return;
-    const bool smarthost = !room_.snapshot.server->outbound.smarthost.empty();
     for (const auto& [lane, due] : timetable_.lanes()) {
-        const std::size_t limit = std::min(smarthost ? to_smarthost : per_lane,
+        const std::size_t limit = std::min(lane.empty() ? to_smarthost : per_lane,
                                            1 + due / messages_per_connection);
         while (connections_ < in_all && serving_[lane] < limit) {
             ++serving_[lane];
@@ -239,6 +239,12 @@ net::Task<std::optional<smtp::Reply>> Queue::find_hops(const std::string& lane,
                                                        const config::Server& server,
                                                        std::vector<Hop>& hops) {
     const config::Outbound& out = server.outbound;
+    if (store::is_server(lane)) {  // of a mailbox that is kept elsewhere
+        const auto url = config::parse_url(lane);
+        if (!url) co_return smtp::Reply{451, "4.3.5", "The server's URL is not understood"};
+        hops.push_back({url->host, url->port, false, false, url->scheme == "lmtp", true});
+        co_return std::nullopt;
+    }
     if (!out.smarthost.empty()) {
         const auto url = config::parse_url(out.smarthost);
         if (!url) co_return smtp::Reply{451, "4.3.5", "The smarthost's URL is not understood"};
@@ -264,8 +270,9 @@ net::Task<Queue::Ending> Queue::try_hop(const std::string& lane, const Hop& hop,
         ending.reply = reply_of(found.error());
         co_return ending;
     }
-    Call call{hop, std::move(*found), {}, nullptr, {lane, hop.smarthost, hop.host, out.retry_for, server.hostname}};
+    Call call{hop, std::move(*found), {}, nullptr, {lane, hop.all, hop.host, out.retry_for, server.hostname}};
     call.settings.helo = server.hostname;
+    call.settings.lmtp = hop.lmtp;
     call.settings.tls = !hop.smarthost || out.tls == config::TlsPolicy::opportunistic
                             ? Tls::opportunistic
                         : out.tls == config::TlsPolicy::none ? Tls::none
@@ -346,7 +353,7 @@ struct Refuse final : net::Work {
 net::Task<> Queue::refuse(std::string lane, std::string host, smtp::Reply reply,
                           const config::Server& server) {
     agent::Route route;
-    route.all = !server.outbound.smarthost.empty();
+    route.all = store::is_server(lane) || !server.outbound.smarthost.empty();
     route.lane = std::move(lane);
     route.host = std::move(host);
     route.retry_for = server.outbound.retry_for;

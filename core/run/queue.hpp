@@ -4,7 +4,8 @@
 // has a few connections at most, each sends one message after the other. MX hosts are tried in their
 // order, each with all its addresses; TLS is taken where it is offered, and without where the
 // handshake fails (a passive eavesdropper is all that an MX's certificate can keep out). A smarthost
-// is verified as [outbound] tls says.
+// is verified as [outbound] tls says. Mail of a mailbox whose `deliver` names a server has that
+// server's lane, with or without a smarthost.
 //
 // New messages are noticed by queued(), or within a tenth of a second by inotify: that is how
 // `queue retry` and messages that other processes put there come in.

@@ -405,7 +405,7 @@ Result<std::vector<Spool::Due>> Spool::list(std::vector<Fault>* damaged_too) {
         if (name->destination == long_destination) {
             const auto envelope = load(std::string(name->id));
             if (!envelope) continue;  // gone, or told when it is attempted
-            destination = envelope->owed.front().recipient.address.domain();
+            destination = envelope->destination();
         }
         all.push_back({std::string(name->id), WallTime(std::chrono::seconds(name->next)),
                        std::move(destination)});

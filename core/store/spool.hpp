@@ -3,7 +3,7 @@
 // One message is two files in queue/: <id>.msg, its octets, written once; and
 // <id>,<next attempt>,<destination>.env, one JSON object with sender, recipients and what happened
 // so far. A message exists when its .env does. The envelope's name says when it is due (seconds since
-// 1970) and where it goes (the domain of its first recipient, as encode_name() writes it), so that
+// 1970) and where it goes (Queued::destination(), as encode_name() writes it), so that
 // 100,000 waiting messages are listed without opening one of them, and an operator's "try now" is a
 // rename. `*.new` is an envelope being written; state/queue.lock is held while a name changes.
 //
@@ -51,20 +51,32 @@ struct Owed {
 };
 
 struct Queued {
-    enum class Kind { forward, bounce, submission, relay };
+    // handover: a mailbox of ours whose mail another server takes.
+    enum class Kind { forward, bounce, submission, relay, handover };
     std::string id;                // file name stem; also shown to people
     Kind kind = Kind::forward;
     mail::Sender sender;           // as it is sent (after SRS)
     std::string original_sender;   // before SRS; "" for null
     bool authenticated = false;    // the sender may be told of failures
     std::vector<Owed> owed;        // never empty
+    std::string via;               // "lmtp://host:port", "smtp://…": that server takes it; empty: MX
     std::uint64_t size = 0;        // octets of the message
     WallTime arrived{};            // whole milliseconds are kept; unset: now
     WallTime next_attempt{};       // whole seconds are kept; unset: now
     unsigned attempts = 0;
+
+    // Whose turn is next: the server in `via`, else the domain of the first recipient.
+    const std::string& destination() const {
+        return via.empty() ? owed.front().recipient.address.domain() : via;
+    }
 };
 
-// "forward", "bounce", "submission", "relay".
+// True for a destination that is a server and not a domain.
+inline bool is_server(std::string_view destination) {
+    return destination.find("://") != std::string_view::npos;
+}
+
+// "forward", "bounce", "submission", "relay", "handover".
 std::string_view name(Queued::Kind kind);
 
 // True for a text that could be an id: only such are looked for.
@@ -117,7 +129,7 @@ class Spool {
     struct Due {
         std::string id;
         WallTime next_attempt{};
-        std::string destination;  // domain of the first recipient
+        std::string destination;  // Queued::destination()
     };
     Result<std::vector<Due>> list(std::vector<Fault>* damaged = nullptr);
 

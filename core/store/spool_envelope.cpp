@@ -21,6 +21,7 @@ constexpr std::pair<Queued::Kind, std::string_view> kinds[] = {
     {Queued::Kind::bounce, "bounce"},
     {Queued::Kind::submission, "submission"},
     {Queued::Kind::relay, "relay"},
+    {Queued::Kind::handover, "handover"},
 };
 
 std::int64_t milliseconds(WallTime time) {
@@ -156,6 +157,7 @@ std::string to_text(const Queued& envelope) {
     object["sender"] = sender_object(envelope.sender);
     object["original_sender"] = envelope.original_sender;
     object["authenticated"] = envelope.authenticated;
+    if (!envelope.via.empty()) object["via"] = envelope.via;
     object["owed"] = Object::array();
     for (const Owed& owed : envelope.owed) object["owed"].push_back(owed_object(owed));
     // A peer's words may be no UTF-8.
@@ -177,6 +179,7 @@ std::optional<Queued> queued(std::string_view text) {
         envelope.sender = sender_of(object.at("sender"));
         envelope.original_sender = object.value("original_sender", std::string());
         envelope.authenticated = object.value("authenticated", false);
+        envelope.via = object.value("via", std::string());
         for (const auto& each : object.at("owed")) envelope.owed.push_back(owed_of(each));
         if (!is_spool_id(envelope.id) || envelope.owed.empty()) return {};
         return envelope;
@@ -215,7 +218,7 @@ std::optional<std::string_view> unfinished_id(std::string_view file) {
 }
 
 std::string destination_in_name(const Queued& envelope) {
-    std::string encoded = encode_name(envelope.owed.front().recipient.address.domain());
+    std::string encoded = encode_name(envelope.destination());
     return encoded.size() > longest_destination ? std::string(long_destination) : encoded;
 }
 

@@ -20,6 +20,7 @@ const std::string content = "DKIM-Signature: v=1\r\nSubject: Hello\r\n\r\nbody\r
 const test::TestRoom::Domains domains = {
     {"example.com",
      "[mailbox.anne]\n"
+     "[mailbox.dora]\ndeliver = \"lmtp://127.0.0.1:24\"\nquota = \"1 kB\"\n"
      "[alias]\nboth = [\"anne\", \"bob@elsewhere.example\"]\n"},
     {"out.example", "[default]\naction = \"forward\"\nforward = [\"carol@elsewhere.example\"]\n"}};
 
@@ -74,6 +75,32 @@ TEST_CASE("A default that forwards passes the message on, unchanged below our li
     CHECK_THAT(sent[0], Catch::EndsWith("\r\n" + content));
     CHECK_THAT(sent[0], !Contains("Return-Path"));
     CHECK_THAT(sent[0], !Contains("elsewhere"));
+}
+
+TEST_CASE("A mailbox that another server keeps gets its mail by the queue, under its own sender") {
+    Post post;
+    CHECK(post.deliver({"Dora+x@example.com", "anne@example.com"}) ==
+          Said{"250 2.1.5", "250 2.1.5", "250 2.0.0"});
+    REQUIRE(post.queued.size() == 1);
+    const auto& envelope = post.queued[0];
+    CHECK(envelope.kind == Kind::handover);
+    CHECK(envelope.via == "lmtp://127.0.0.1:24");
+    CHECK(envelope.destination() == envelope.via);
+    CHECK(envelope.sender.text() == "a@client.example");
+    CHECK(envelope.original_sender == "a@client.example");
+    CHECK_FALSE(envelope.authenticated);
+    CHECK(envelope.owed.at(0).recipient.address.key() == "dora@example.com");
+    CHECK(envelope.owed.at(0).original == "Dora+x@example.com");
+    const auto sent = post.in("queue");
+    REQUIRE(sent.size() == 1);
+    CHECK_THAT(sent[0], Catch::StartsWith("X-Rcpt-To: Dora+x@example.com\r\n"));
+    CHECK_THAT(sent[0], Contains("\r\nDelivered-To: dora@example.com\r\nReceived: "));
+    CHECK_THAT(sent[0], Catch::EndsWith("\r\n" + content));
+    CHECK(post.in("example.com/anne").size() == 1);
+    CHECK(post.deliver({"dora@example.com"}, "Delivered-To: dora@example.com\r\n" + content) ==
+          Said{"250 2.1.5", "554 5.4.6"});
+    post.room.room.outgoing = nullptr;
+    CHECK(post.deliver({"dora@example.com"}) == Said{"451 4.3.5"});
 }
 
 TEST_CASE("Without somebody who sends, addresses that forward answer: not now") {

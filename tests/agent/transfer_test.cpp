@@ -48,7 +48,7 @@ struct Office {
     }
     void note(const std::string& id) {
         const auto envelope = spool.load(id).value();
-        table.note(id, envelope.next_attempt, envelope.owed.front().recipient.address.domain());
+        table.note(id, envelope.next_attempt, envelope.destination());
         table.advance(clock.wall());
     }
     // One session in this lane: who was offered, answered by `replies` (250 where silent).
@@ -182,6 +182,29 @@ TEST_CASE("A smarthost takes all domains at once, at most a hundred recipients i
     office.add(names);
     CHECK(office.session("", true) == names);
     CHECK(office.spool.list().value().empty());
+}
+
+TEST_CASE("What a server of its own takes goes there, with or without a smarthost") {
+    for (const bool smarthost : {false, true}) {
+        Office office;
+        office.table.single_lane(smarthost);
+        store::Queued message = office.message({"a@d.test", "b@e.test"});
+        message.kind = store::Queued::Kind::handover;
+        message.via = "lmtp://127.0.0.1:24";
+        const std::string id = office.put(message);
+        office.replies["b@e.test"] = {451, "4.3.0", "later"};
+        CHECK(office.session("", true).empty());
+        CHECK(office.session("d.test").empty());
+        CHECK(office.session("smtp://127.0.0.1:24", true).empty());
+        CHECK(office.session("lmtp://127.0.0.1:24", true) == Names{"a@d.test", "b@e.test"});
+        CHECK(office.owed(id) == Names{"b@e.test"});
+        CHECK(office.spool.load(id)->via == message.via);
+        office.clock.wall_ += 1h;
+        CHECK(office.session("e.test").empty());
+        office.replies.clear();
+        CHECK(office.session("lmtp://127.0.0.1:24", true) == Names{"b@e.test"});
+        CHECK(office.owed(id).empty());
+    }
 }
 
 TEST_CASE("What cannot be given up stays in the queue") {

@@ -153,6 +153,22 @@ TEST_CASE("A bounce's null sender comes back as the null sender") {
     CHECK(back->kind == Queued::Kind::bounce);
 }
 
+TEST_CASE("A server that takes the message is its destination, in the name and in the envelope") {
+    ForgetfulDisk disk;
+    SetClock clock;
+    Spool spool(disk, layout, clock);
+    Queued envelope = envelope_to({"anne@example.com"});
+    envelope.kind = Queued::Kind::handover;
+    envelope.via = "lmtp://[2001:db8::1]:24";
+    const std::string_view part = body;
+    const std::string id = spool.add(envelope, std::span(&part, 1)).value();
+    CHECK(spool.load(id)->via == envelope.via);
+    CHECK(spool.load(id)->kind == Queued::Kind::handover);
+    CHECK(spool.list()->at(0).destination == envelope.via);
+    CHECK(is_server(envelope.via));
+    CHECK_FALSE(is_server("example.com"));
+}
+
 TEST_CASE("The list is in order of the next attempt, then of arrival") {
     ForgetfulDisk disk;
     SetClock clock;

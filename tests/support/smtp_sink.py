@@ -4,6 +4,10 @@
     cut-…     the line is cut after the first DATA, before its reply; then 250
     slow-…    a fifth of a second before the reply to the message
 
+With lmtp=True it speaks LMTP, with one reply for each recipient behind the message:
+
+    full-…    452 there the first time          bad-…     554 there
+
 `taken` is what was answered 250: (recipient, token) → how often; a token is the message's Subject.
 `messages` are the same as Taken, one for each transaction.
 """
@@ -20,7 +24,9 @@ Taken = collections.namedtuple("Taken", "sender recipients content")
 
 
 class SmtpSink:
-    def __init__(self, address="127.0.0.1", port=0, tls=None, login=None, greeting="220 sink.test", handshake=True):
+    def __init__(self, address="127.0.0.1", port=0, tls=None, login=None, greeting="220 sink.test", handshake=True,
+                 lmtp=False):
+        self.lmtp = lmtp
         self.tls, self.login, self.greeting, self.handshake = tls, login, greeting, handshake
         self.lock = threading.Lock()
         self.taken, self.seen, self.messages = collections.Counter(), collections.Counter(), []
@@ -63,6 +69,15 @@ class SmtpSink:
             self.seen[key] += 1
             return self.seen[key] == 1
 
+    def _answer_each(self, recipients, say):
+        """LMTP's replies; who got the message."""
+        replies = []
+        for r in recipients:
+            late = r.startswith("full-") and self._first(r)
+            replies.append("452 4.2.2 full" if late else "554 5.6.0 bad" if r.startswith("bad-") else "250 2.0.0 taken")
+        say("\r\n".join(replies))
+        return [r for r, reply in zip(recipients, replies) if reply.startswith("250")]
+
     def _serve(self, line):
         stream, secure, known = line.makefile("rb"), False, self.login is None
         sender, recipients = "", []
@@ -76,7 +91,7 @@ class SmtpSink:
             if not command:
                 return
             verb = command.strip().upper()
-            if verb.startswith(b"EHLO"):
+            if verb.startswith(b"LHLO" if self.lmtp else b"EHLO"):
                 offers = ["PIPELINING", "SIZE 0", "8BITMIME", "ENHANCEDSTATUSCODES"]
                 if self.tls and not secure:
                     offers.append("STARTTLS")
@@ -126,10 +141,13 @@ class SmtpSink:
                     with self.lock:
                         self.cuts += 1
                     return
+                if self.lmtp:
+                    recipients = self._answer_each(recipients, say)
                 with self.lock:
                     self.taken.update((r, token) for r in recipients)
                     self.messages.append(Taken(sender, recipients, content[:-3].replace(b"\r\n..", b"\r\n.")))
-                say("250 2.0.0 taken")
+                if not self.lmtp:
+                    say("250 2.0.0 taken")
             elif verb == b"QUIT":
                 say("221 2.0.0 bye")
                 return
