@@ -13,6 +13,8 @@ std::uint64_t weight(const Parcel& parcel) {
     std::uint64_t octets = parcel.message.in_memory();
     for (const store::Copy& copy : parcel.sorted.copies)
         for (const std::string& part : copy.parts) octets += part.size();
+    for (const HandedCopy& copy : parcel.sorted.handed)
+        for (const std::string& part : copy.parts) octets += part.size();
     return octets;
 }
 
@@ -34,9 +36,9 @@ Arrived arrived(const Parcel& parcel) {
 }  // namespace
 
 Deposit::Deposit(disk::Disk& disk, store::Ledger& ledger, const Clock& clock, const Sorter& sorter,
-                 Limits limits)
+                 Limits limits, CallServer call)
     : disk_(disk), ledger_(ledger), clock_(clock), sorter_(sorter), limits_(limits),
-      thread_([this] { labour(); }) {}
+      call_(std::move(call)), thread_([this] { labour(); }) {}
 
 Deposit::~Deposit() { finish(); }
 
@@ -114,6 +116,7 @@ void Deposit::store(Batch batch) {
     std::vector<store::Collected> collected;
     sort_out_known(batch, collected);
     if (const auto sorted = sort_out_renamed(batch); !sorted) return stop(sorted.error());
+    if (const auto handed = hand_over(batch); !handed) return stop(handed.error());
     const WallTime now = clock_.wall();
     Result<> done;
     std::set<store::MessageId> fresh;
@@ -191,6 +194,66 @@ Result<> Deposit::deliver_one(Parcel& parcel, Result<> before) {
         sorted = sorter_.poison(arrived(parcel), before.error().text());
     }
     return before;
+}
+
+// Copies for other servers go first: what waits keeps its message on the host as a whole.
+Result<> Deposit::hand_over(Batch& batch) {
+    // A refusal may lead to somebody else's server (the postmaster's), and that to one more.
+    for (int rounds = 0; rounds < 3; ++rounds) {
+        const auto again = hand_over_once(batch);
+        if (!again) return tl::unexpected(again.error());
+        if (!*again) break;
+    }
+    for (Parcel& parcel : batch)
+        for (const HandedCopy& copy : parcel.sorted.handed)
+            if (!ledger_.known(handed_id(id_of(parcel), copy)) && parcel.sorted.stays.empty())
+                parcel.sorted.stays = copy.recipient.given() + ": refused wherever it is to go";
+    std::erase_if(batch, [this](Parcel& parcel) {
+        if (parcel.sorted.stays.empty()) return false;
+        report(parcel, id_of(parcel), {}, false);
+        return true;
+    });
+    return {};
+}
+
+// True: something was refused and its message sorted anew.
+Result<bool> Deposit::hand_over_once(Batch& batch) {
+    std::vector<Handover::Item> items;
+    std::vector<std::size_t> whose;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const Parcel& parcel = batch[i];
+        for (const HandedCopy& copy : parcel.sorted.handed) {
+            items.push_back({id_of(parcel), parcel.size, parcel.message.hash,
+                             parcel.sorted.judged.block.return_path, &copy,
+                             parcel.message.spilled.get(), {0, "", ""}});
+            whose.push_back(i);
+        }
+    }
+    if (items.empty()) return false;
+    if (auto done = Handover(ledger_, clock_).run(items, call_); !done)
+        return tl::unexpected(done.error());
+    std::set<std::size_t> anew;
+    // From the last: an end that is refused moves those behind it.
+    for (std::size_t i = items.size(); i-- > 0;) {
+        const smtp::Reply& reply = items[i].reply;
+        Sorted& sorted = batch[whose[i]].sorted;
+        const HandedCopy& copy = *items[i].copy;
+        if (reply.code >= 400 && reply.code < 500)
+            sorted.stays = copy.recipient.given() + ": " + reply.text;
+        if (reply.code < 500) continue;
+        sorter_.refuse(sorted.judged, copy.fate, copy.end,
+                       {route::Why::unknown, reply.code, reply.enhanced, reply.text});
+        anew.insert(whose[i]);
+    }
+    bool again = false;
+    for (const std::size_t i : anew) {
+        if (!batch[i].sorted.stays.empty()) continue;  // all of it comes again
+        auto sorted = sorter_.stage(arrived(batch[i]), std::move(batch[i].sorted.judged));
+        if (!sorted) return tl::unexpected(sorted.error());
+        batch[i].sorted = std::move(*sorted);
+        again |= !batch[i].sorted.handed.empty() && batch[i].sorted.stays.empty();
+    }
+    return again;
 }
 
 Result<> Deposit::prepare(const Parcel& parcel) {

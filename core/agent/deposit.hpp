@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/gathering.hpp"
+#include "agent/handover.hpp"
 #include "agent/sorting.hpp"
 #include "base/result.hpp"
 #include "disk/interface.hpp"
@@ -34,7 +35,7 @@ struct Parcel {
     Sorted sorted;
 };
 
-// A message that is safe, now or since an earlier run.
+// A message that is safe, now or since an earlier run; or, with Sorted::stays, that is not after all.
 struct Stored {
     std::uint32_t index = 0;
     store::MessageId id;
@@ -53,9 +54,10 @@ class Deposit {
     };
 
     // From here until finish() the ledger belongs to the deposit's thread. `sorter` is asked from
-    // that thread too, about what cannot be written as it was sorted.
+    // that thread too, about what cannot be written as it was sorted. `call` hands over what another
+    // server takes; the thread waits for it.
     Deposit(disk::Disk& disk, store::Ledger& ledger, const Clock& clock, const Sorter& sorter,
-            Limits limits);
+            Limits limits, CallServer call = {});
     Deposit(disk::Disk& disk, store::Ledger& ledger, const Clock& clock, const Sorter& sorter)
         : Deposit(disk, ledger, clock, sorter, Limits()) {}
     ~Deposit();  // finish()
@@ -83,6 +85,8 @@ class Deposit {
     Result<> sort_out_renamed(Batch& batch);
     Result<> deliver_one(Parcel& parcel, Result<> before);
     Result<> prepare(const Parcel& parcel);
+    Result<> hand_over(Batch& batch);
+    Result<bool> hand_over_once(Batch& batch);
     void report(Parcel& parcel, const store::MessageId& id, WallTime since, bool again);
     void stop(Fault fault);
 
@@ -91,6 +95,7 @@ class Deposit {
     const Clock& clock_;
     const Sorter& sorter_;
     const Limits limits_;
+    const CallServer call_;
     std::set<std::string> prepared_;  // maildirs known to be there
 
     mutable std::mutex mutex_;

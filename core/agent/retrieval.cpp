@@ -84,7 +84,8 @@ Retrieval::Retrieval(Storehouse& house, Errand errand, store::Ledger ledger)
       gathering_(house.disk, house.layout), first_(ledger_.never_used()),
       sorter_({*errand_.fetch, errand_.directory, today_, house.layout, house.clock, house.names,
                [this](const auto& target, auto octets) { return mailbox_takes(target, octets); },
-               [this](auto octets) { return held_takes(octets); }}) {
+               [this](auto octets) { return held_takes(octets); },
+               static_cast<bool>(house.call_server)}) {
     harvest_.fetch = errand_.fetch->name;
 }
 
@@ -141,7 +142,8 @@ wire::Plan Retrieval::plan(const wire::Listing& listing) {
         errand_.progress->planned_octets = octets;
     }
     if (!errand_.rehearsal)
-        deposit_.emplace(house_.disk, ledger_, house_.clock, sorter_);
+        deposit_.emplace(house_.disk, ledger_, house_.clock, sorter_, Deposit::Limits(),
+                         house_.call_server);
     return plan;
 }
 
@@ -276,6 +278,10 @@ void Retrieval::settle(bool farewell) {
 }
 
 void Retrieval::absorb(Stored stored) {
+    if (!stored.sorted.stays.empty()) {
+        ++harvest_.waiting[stored.sorted.stays];
+        return;
+    }
     if (kept_long_enough(*errand_.fetch, stored.since, house_.clock.wall())) {
         removable_.push_back(stored.index);
         leaving_.push_back(std::move(stored.id));

@@ -46,6 +46,7 @@ struct Storehouse {
     store::Quotas& quotas;
     std::function<void(watch::Event)> record;  // to the journal; any thread
     Log log;
+    CallServer call_server = {};  // for mail that another server takes
 };
 
 // What one run is about.

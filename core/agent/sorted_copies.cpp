@@ -19,8 +19,10 @@ std::string given_of(const Fate& fate, const route::ToMailbox& to) {
 
 // One copy into one maildir: of one recipient, or with copies = "one" of all that end there.
 struct PersonsCopy {
-    const route::ToMailbox* to = nullptr;
+    const Placed* placed = nullptr;
+    std::size_t fate = 0, end = 0;
     std::vector<std::string> given;
+    const route::ToMailbox* to = &placed->to;
     std::string lines() const {
         if (!to->one_copy) return mail::envelope_lines(given.front(), to->delivered_to.given());
         const std::vector<std::string_view> views(given.begin(), given.end());
@@ -31,19 +33,20 @@ struct PersonsCopy {
 std::vector<PersonsCopy> persons_copies(const Judged& judged) {
     std::vector<PersonsCopy> copies;
     std::map<route::MailboxName, std::size_t> one;  // the index of a mailbox's only copy
-    for (const Fate& fate : judged.fates) {
-        for (const End& end : fate.ends) {
-            const auto* placed = std::get_if<Placed>(&end);
+    for (std::size_t i = 0; i < judged.fates.size(); ++i) {
+        const Fate& fate = judged.fates[i];
+        for (std::size_t j = 0; j < fate.ends.size(); ++j) {
+            const auto* placed = std::get_if<Placed>(&fate.ends[j]);
             if (!placed) continue;
             const std::string given = given_of(fate, placed->to);
-            if (placed->to.one_copy) {
+            if (placed->to.one_copy && placed->server.empty()) {
                 const auto [at, first] = one.try_emplace(placed->to.mailbox, copies.size());
                 if (!first) {
                     copies[at->second].given.push_back(given);
                     continue;
                 }
             }
-            copies.push_back({&placed->to, {given}});
+            copies.push_back({placed, i, j, {given}});
         }
     }
     return copies;
@@ -83,6 +86,12 @@ class Composer {
     Result<> place() {
         std::map<route::MailboxName, std::pair<const route::ToMailbox*, std::uint64_t>> needs;
         for (const PersonsCopy& one : persons_copies(sorted_.judged)) {
+            if (!one.placed->server.empty()) {
+                if (!world_.hands_over)
+                    return stay("only fetch hands mail to " + one.placed->server);
+                hand(one);
+                continue;
+            }
             std::vector<std::string> parts{one.lines()};
             if (joins_lines_above(message_.head)) parts.front() += "\r\n";
             std::uint64_t octets = parts.front().size() + size_ - message_.head.size();
@@ -109,6 +118,20 @@ class Composer {
             if (!*takes) return stay("the mailbox " + mailbox.text() + " is full");
         }
         return {};
+    }
+
+    // Without the Return-Path, which the server writes itself.
+    void hand(const PersonsCopy& one) {
+        mail::TrustSettings settings = trust_settings(world_.fetch);
+        settings.headers.emplace_back("Return-Path");
+        HandedCopy copy{one.placed->server, one.to->delivered_to, {}, one.fate, one.end};
+        copy.parts.push_back(mail::envelope_lines(one.given.front(), one.to->delivered_to.given()));
+        if (joins_lines_above(message_.head)) copy.parts.front() += "\r\n";
+        for (const std::string_view piece :
+             mail::without_envelope(message_.head, sorted_.judged.block, settings))
+            copy.parts.emplace_back(piece);
+        if (!message_.rest.empty()) copy.parts.emplace_back(message_.rest);
+        sorted_.handed.push_back(std::move(copy));
     }
 
     Result<> set_aside() {
@@ -157,6 +180,7 @@ class Composer {
 
     Result<> stay(std::string why) {
         sorted_.copies.clear();
+        sorted_.handed.clear();
         sorted_.dropped = 0;
         sorted_.stays = std::move(why);
         return {};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "mail/bounceable.hpp"
 #include "mail/header.hpp"
@@ -66,6 +67,20 @@ class Judge {
         return fate;
     }
 
+    // The end of `fate` that another server refused becomes others.
+    void refuse(Fate& fate, std::size_t end, const route::Refuse& refuse) const {
+        Fate other;
+        other.recipient = fate.recipient;
+        if (fate.postmaster || !fate.recipient)  // the postmaster's own server
+            other.ends.push_back(SetAside{Reason::unknown, reply_text(refuse), "", ""});
+        else
+            refused(other, refuse);
+        fate.postmaster |= other.postmaster;
+        fate.wait = other.wait;
+        fate.ends.erase(fate.ends.begin() + static_cast<std::ptrdiff_t>(end));
+        std::move(other.ends.begin(), other.ends.end(), std::back_inserter(fate.ends));
+    }
+
   private:
     // Refuse as a copy: the fate's route may become the postmaster's.
     void refused(Fate& fate, route::Refuse refuse) const {
@@ -116,9 +131,7 @@ class Judge {
                 continue;
             }
             const auto& mailbox = std::get<route::ToMailbox>(to);
-            if (const std::string server = other_server(mailbox); !server.empty())
-                fate.wait = "delivery to " + server + " is not possible yet";
-            fate.ends.push_back(Placed{mailbox});
+            fate.ends.push_back(Placed{mailbox, other_server(mailbox)});
         }
     }
 
@@ -187,6 +200,12 @@ Judged judge(const config::Fetch& fetch, const route::Directory& directory, Date
     }
     if (!reading->unusable.empty()) judged.fates.push_back(Judge::unusable(*reading));
     return judged;
+}
+
+void Sorter::refuse(Judged& judged, std::size_t fate, std::size_t end,
+                    const route::Refuse& refuse) const {
+    Judge(world_.fetch, world_.directory, world_.today, judged.never_bounce)
+        .refuse(judged.fates.at(fate), end, refuse);
 }
 
 Fate judge_recipient(const config::Fetch& fetch, const route::Directory& directory, Date today,

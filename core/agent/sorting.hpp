@@ -46,6 +46,7 @@ std::string_view name(Reason reason);  // "would-bounce", …
 // Where one recipient's mail comes to rest: an alias has several ends.
 struct Placed {
     route::ToMailbox to;
+    std::string server;  // "lmtp://…", which takes it instead of the maildir; empty: none
 };
 struct SetAside {
     Reason reason{};
@@ -95,9 +96,18 @@ struct Arrived {
     disk::File* spilled = nullptr;   // then this file, whole
 };
 
+// A copy for another server (agent/handover.hpp).
+struct HandedCopy {
+    std::string server;
+    mail::Address recipient;
+    std::vector<std::string> parts;  // its content, in order; behind it what was spilled
+    std::size_t fate = 0, end = 0;   // whose it is: indexes into Judged::fates and Fate::ends
+};
+
 struct Sorted {
     Judged judged;                    // with the ids of what is held
     std::vector<store::Copy> copies;  // for Collected::copies
+    std::vector<HandedCopy> handed;   // to be handed over before those
     std::string stays;                // why it stays on the server; then there are no copies
     std::uint64_t dropped = 0;        // recipients
 };
@@ -116,6 +126,8 @@ class Sorter {
         // taken for later messages of the same batch. Empty: there is always room.
         std::function<Result<bool>(const route::ToMailbox&, std::uint64_t octets)> mailbox_takes;
         std::function<Result<bool>(std::uint64_t octets)> held_takes;
+        // There is somebody who hands copies over; else what another server takes has to wait.
+        bool hands_over = false;
     };
     explicit Sorter(World world) : world_(std::move(world)) {}
 
@@ -130,6 +142,9 @@ class Sorter {
     // The message as a whole to the held area: what sort() cannot do, because it throws or because
     // the ledger refuses the copies for good.
     Result<Sorted> poison(const Arrived& message, const std::string& why) const;
+
+    // What another server refused for good becomes what an unknown address of ours becomes.
+    void refuse(Judged& judged, std::size_t fate, std::size_t end, const route::Refuse& refuse) const;
 
     // The copies of a judgement already made.
     Result<Sorted> stage(const Arrived& message, Judged judged) const;

@@ -168,11 +168,6 @@ void Reach::connected(net::Handle handle) { handle_ = std::move(handle); }
 
 Result<> collectable(const config::Fetch& fetch) {
     const std::string where = fmt::format("fetch/{}.toml", fetch.name);
-    if (fetch.deliver != "maildir")
-        return fail(where, fmt::format("deliver = \"{}\" is not done by this version yet; "
-                                       "\"maildir\" is",
-                                       fetch.deliver),
-                    false);
     return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/delivery.hpp"
 #include "agent/fetch_files.hpp"
+#include "run/local_server.hpp"
 #include "run/schedule.hpp"
 
 namespace mailhandler::run {
@@ -37,6 +38,7 @@ class Collections {
     agent::FetchFiles files_;
     agent::FetchFiles::List list_;
     net::Pool pool_;
+    LocalServers servers_;
     Collecting with_;
     Schedule schedule_;
 };

@@ -12,6 +12,7 @@
 
 #include "agent/recorder.hpp"
 #include "net/signals.hpp"
+#include "run/local_server.hpp"
 #include "run/schedule.hpp"
 #include "store/journal.hpp"
 #include "store/node.hpp"
@@ -50,8 +51,13 @@ class Fetcher {
           names_(clock, node_, static_cast<unsigned>(getpid())), quotas_(disk, clock),
           journal_(disk, layout_, node_, clock), recorder_(journal_, clock, options.log),
           house_{disk, layout_, clock, names_, quotas_,
-                 [this](watch::Event event) { recorder_.record(std::move(event)); }, options.log},
-          pool_("fetch", 2 * Schedule::at_a_time), with_{loop_, pool_, house_, random_},
+                 [this](watch::Event event) { recorder_.record(std::move(event)); }, options.log,
+                 [this](const std::string& name, agent::Handover& owner) {
+                     return servers_.call(name, owner);
+                 }},
+          pool_("fetch", 2 * Schedule::at_a_time),
+          servers_(loop_, pool_, clock, options.log, [&server] { return server.hostname; }),
+          with_{loop_, pool_, house_, random_},
           ticking_(loop_.context()) {}
 
     // The files that are to be collected; one that cannot be loaded is told of and done with.
@@ -190,6 +196,7 @@ class Fetcher {
 
     net::Loop loop_;
     net::Pool pool_;
+    LocalServers servers_;
     Collecting with_;
     std::unique_ptr<Schedule> schedule_;
     boost::asio::steady_timer ticking_;

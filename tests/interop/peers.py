@@ -68,6 +68,34 @@ service pop3-login {{
 """
 
 
+DOVECOT_LMTP = """\
+protocols = lmtp
+listen = 127.0.0.1
+base_dir = /run/dovecot
+log_path = /var/log/dovecot.log
+ssl = no
+mail_location = maildir:/srv/mail/%n/Maildir
+mail_uid = vmail
+mail_gid = vmail
+first_valid_uid = 100
+postmaster_address = postmaster@example.com
+userdb {{
+  driver = passwd-file
+  args = /etc/dovecot/users
+}}
+passdb {{
+  driver = passwd-file
+  args = /etc/dovecot/users
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+
+
 def dovecot(name, place, imap, pop3, password="secret", extra=""):
     """Dovecot with IMAP and POP3 over the maildirs place/mail/<login>/; any login, one password."""
     tree = unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
@@ -83,6 +111,26 @@ def dovecot(name, place, imap, pop3, password="secret", extra=""):
         binds={place / "mail": "/srv/mail", place / "log": "/var/log"}, setup="mkdir -p /run/dovecot")
     wait_for_port(pop3, started)
     wait_for_port(imap, started)
+    return started
+
+
+def dovecot_lmtp(name, place, port):
+    """Dovecot's LMTP server on `port`, into place/mail/<name>/Maildir. It knows anne and bob of
+    example.com, and nobody else."""
+    tree = unpack.prefix("dovecot-lmtp", ["dovecot-core", "dovecot-lmtpd"])
+    place = pathlib.Path(place)
+    for directory in ("mail", "log"):
+        (place / directory).mkdir(parents=True, exist_ok=True)
+    os.chown(place / "mail", 991, 991)
+    started = cell.Cell(
+        name, ["/usr/sbin/dovecot", "-F", "-c", "/etc/dovecot/cell.conf"], trees=[tree],
+        users=DOVECOT_USERS, groups=["dovecot:x:993:", "dovenull:x:994:", "vmail:x:991:"],
+        files={"/etc/dovecot/cell.conf": DOVECOT_LMTP.format(port=port),
+               "/etc/dovecot/users": "".join(f"{name}@example.com::991:991::/srv/mail/{name}::\n"
+                                             for name in ("anne", "bob"))},
+        log=place / "log" / "start.log",
+        binds={place / "mail": "/srv/mail", place / "log": "/var/log"}, setup="mkdir -p /run/dovecot")
+    wait_for_port(port, started)
     return started
 
 
