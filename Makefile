@@ -15,7 +15,7 @@ PACKAGES := g++ cmake ninja-build ccache pkg-config make \
   nlohmann-json3-dev libfmt-dev libexpected-dev libidn2-dev libunistring-dev libcrypt-dev libc-ares-dev libspf2-dev zlib1g-dev
 TEST_PACKAGES := catch2 python3 python3-srs gsasl openssl strace zstd procps man-db groff-base \
   python3-gi gir1.2-gmime-3.0
-PEER_PACKAGES := python3 iproute2 procps util-linux zstd swaks libnet-ssleay-perl
+PEER_PACKAGES := python3 iproute2 procps util-linux zstd swaks libnet-ssleay-perl python3-dkim openssl
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 LINT_PACKAGES := clang-16
 

@@ -74,7 +74,7 @@ listen = 127.0.0.1
 base_dir = /run/dovecot
 log_path = /var/log/dovecot.log
 ssl = no
-mail_location = maildir:/srv/mail/%n/Maildir
+mail_location = maildir:~/Maildir
 mail_uid = vmail
 mail_gid = vmail
 first_valid_uid = 100
@@ -114,9 +114,8 @@ def dovecot(name, place, imap, pop3, password="secret", extra=""):
     return started
 
 
-def dovecot_lmtp(name, place, port):
-    """Dovecot's LMTP server on `port`, into place/mail/<name>/Maildir. It knows anne and bob of
-    example.com, and nobody else."""
+def dovecot_lmtp(name, place, port, users):
+    """Dovecot's LMTP server on `port`: `users` are addresses, each with place/mail/<address>/Maildir."""
     tree = unpack.prefix("dovecot-lmtp", ["dovecot-core", "dovecot-lmtpd"])
     place = pathlib.Path(place)
     for directory in ("mail", "log"):
@@ -126,8 +125,7 @@ def dovecot_lmtp(name, place, port):
         name, ["/usr/sbin/dovecot", "-F", "-c", "/etc/dovecot/cell.conf"], trees=[tree],
         users=DOVECOT_USERS, groups=["dovecot:x:993:", "dovenull:x:994:", "vmail:x:991:"],
         files={"/etc/dovecot/cell.conf": DOVECOT_LMTP.format(port=port),
-               "/etc/dovecot/users": "".join(f"{name}@example.com::991:991::/srv/mail/{name}::\n"
-                                             for name in ("anne", "bob"))},
+               "/etc/dovecot/users": "".join(f"{user}::991:991::/srv/mail/{user}::\n" for user in users)},
         log=place / "log" / "start.log",
         binds={place / "mail": "/srv/mail", place / "log": "/var/log"}, setup="mkdir -p /run/dovecot")
     wait_for_port(port, started)

@@ -4,7 +4,8 @@
 Postfix and Exim receive what mailhandler forwards (TLS, PIPELINING, CHUNKING, partial refusals, 450
 and then 250, a line that breaks between the message's end and its reply), found by the MX records of
 a small DNS server; a DKIM signature survives the way, and a bounce of Postfix's finds its way back
-through SRS. swaks and msmtp submit, with and without TLS.
+through SRS. swaks and msmtp submit, with and without TLS. Dovecot's LMTP server keeps mailboxes of
+the host, and takes what fetch has sorted.
 """
 
 import os
@@ -31,7 +32,7 @@ from dns_server import DnsServer  # noqa: E402
 from smtp_sink import SmtpSink  # noqa: E402
 
 BINARY = os.environ.get("MAILHANDLER", "build/mailhandler")
-SMTP, SUBMISSION, SUBMISSIONS = 2525, 2587, 2465
+SMTP, SUBMISSION, SUBMISSIONS, POP3, LMTP = 2525, 2587, 2465, 2110, 2424
 POSTFIX, CUTTER, EXIM, ORIGIN, OUTSIDE = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "192.0.2.1"
 PASSWORD = "a secret of anne"
 SERVER = """\
@@ -42,6 +43,7 @@ postmaster = "admin@example.com"
 smtp = ["127.0.0.1:%d"]
 submission = ["127.0.0.1:%d", "%s:%d"]
 submissions = ["127.0.0.1:%d"]
+pop3 = ["127.0.0.1:%d"]
 
 [tls]
 certificate = "tls/cert.pem"
@@ -52,6 +54,8 @@ resolver = "%s"
 """
 DOMAINS = {
     "example.com": "[mailbox.anne]\n[mailbox.bob]\n",
+    "box.example": "".join(f'[mailbox.{n}]\ndeliver = "lmtp://127.0.0.1:{LMTP}"\n' for n in ("anne", "nobody")),
+    "office.example": '[default]\naction = "deliver"\n',
     "fwd.example": '[alias]\npf = ["in@pf.example"]\nex = ["in@ex.example"]\n'
                    'both = ["in@pf.example", "in@ex.example"]\n'
                    'some = ["one@pf.example", "never@pf.example", "two@pf.example"]\n'
@@ -158,12 +162,13 @@ class Scene:
             shutil.copy(self.tls / name, self.root / "tls" / name)
         (self.root / "tls/key.pem").chmod(0o600)
         (self.root / "mailhandler.toml").write_text(
-            SERVER % (SMTP, SUBMISSION, OUTSIDE, SUBMISSION, SUBMISSIONS, self.dns.address))
+            SERVER % (SMTP, SUBMISSION, OUTSIDE, SUBMISSION, SUBMISSIONS, POP3, self.dns.address))
         for name, text in DOMAINS.items():
             path = self.root / "domains" / f"{name}.toml"
             path.write_text(text)
             path.chmod(0o640)
-        self.command("passwd", "anne@example.com", "--password-stdin", given=PASSWORD + "\n")
+        for login in ("anne@example.com", "office.example"):
+            self.command("passwd", login, "--password-stdin", given=PASSWORD + "\n")
 
     def command(self, *words, given=""):
         done = subprocess.run([BINARY, "--root", str(self.root), *words], input=given, capture_output=True, text=True)
@@ -303,6 +308,58 @@ class Scene:
                    bool(told) and told[0].sender == "" and told[0].recipients == ["a@origin.example"]
                    and b"postfix.example" in told[0].content)
 
+    # --- Dovecot ------------------------------------------------------------------------------
+
+    def in_dovecot(self, user, subject, count=1):
+        until = time.monotonic() + 20
+        while True:
+            found = [m for path in (self.place / "dovecot/mail" / user).rglob("new/*")
+                     if f"Subject: {subject}\n".encode() in (m := path.read_bytes()).replace(b"\r\n", b"\n")]
+            if len(found) >= count or time.monotonic() > until:
+                return found
+            time.sleep(0.1)
+
+    def mailbox_at_dovecot(self):
+        self.send("anne@box.example", "kept by dovecot")
+        got = self.in_dovecot("anne@box.example", "kept by dovecot")
+        self.check("Dovecot takes a mailbox's mail", len(got) == 1)
+        lines = got[0].decode().splitlines() if got else []
+        self.check("its sender and recipient are the first ones",
+                   "Return-Path: <a@origin.example>" in lines and "X-Rcpt-To: anne@box.example" in lines
+                   and sum(line.startswith("Return-Path") for line in lines) == 1)
+        self.send("nobody@box.example", "dovecot knows nobody")
+        until = time.monotonic() + 10
+        while not (told := [m for m in self.origin.messages if b"knows nobody" in m.content]) and time.monotonic() < until:
+            time.sleep(0.1)
+        self.check("what Dovecot refuses is bounced to a sender whom SPF knows",
+                   [(m.sender, m.recipients) for m in told] == [("", ["a@origin.example"])])
+
+    def fetch_into_dovecot(self):
+        office = self.place / "office"
+        for name in ("domains", "fetch"):
+            (office / name).mkdir(parents=True)
+        (office / "mailhandler.toml").write_text('hostname = "office.example"\n')
+        (office / "domains/office.example.toml").write_text("[mailbox.anne]\n[mailbox.bob]\n[mailbox.stranger]\n")
+        (office / "secret").write_text(PASSWORD + "\n")
+        (office / "fetch/host.toml").write_text(
+            f'server = "pop3://127.0.0.1:{POP3}"\nlogin = "office.example"\npassword_file = "secret"\ntls = "none"\n'
+            f'domain = "office.example"\ndeliver = "lmtp://127.0.0.1:{LMTP}"\nunknown = "hold"\n')
+        for path in ("domains/office.example.toml", "fetch/host.toml", "secret"):
+            (office / path).chmod(0o600)
+        for number in range(20):
+            self.send("anne@office.example" if number % 2 else "bob@office.example", f"sorted {number}")
+        self.send("stranger@office.example", "a stranger")
+        done = subprocess.run([BINARY, "--root", str(office), "fetch"], capture_output=True, text=True, timeout=120)
+        self.check("fetch says that mail is held", done.returncode == 1)
+        got = [len(self.in_dovecot(f"{'anne' if n % 2 else 'bob'}@office.example", f"sorted {n}")) for n in range(20)]
+        self.check("Dovecot has each sorted message once", got == [1] * 20)
+        held = [p.read_bytes() for p in (office / "held").rglob("*") if p.is_file()]
+        self.check("whom Dovecot does not know is held, with its words",
+                   len(held) == 1 and b"stranger@office.example" in held[0] and b"550 5.1.1" in held[0])
+        done = subprocess.run([BINARY, "--root", str(office), "fetch"], capture_output=True, text=True, timeout=120)
+        self.check("and nothing is left on the host", done.returncode == 0 and not list(
+            (self.root / "mail/office.example/@default").rglob("new/*")))
+
     # --- submission -----------------------------------------------------------------------
 
     def swaks(self, what, want, *words, server="127.0.0.1", port=SUBMISSION):
@@ -371,6 +428,8 @@ class Scene:
             acl="  deny local_parts = never\n       message = nobody\n"
                 "  defer local_parts = grey\n        condition = ${if exists{/srv/mail/grey}{yes}{no}}\n"
                 "        message = greylisted\n", binds=certificates)
+        yield peers.dovecot_lmtp("dovecot", self.place / "dovecot", LMTP,
+                                 ["anne@box.example", "anne@office.example", "bob@office.example"])
         yield peers.mailhandler("mailhandler", BINARY, self.root, SMTP)
 
     def run(self):
@@ -382,7 +441,7 @@ class Scene:
                 started.append(one)
             self.cutter = Cutter(CUTTER, POSTFIX)
             for part in (self.forwards, self.many, self.refusals, self.grey, self.cut, self.dkim, self.srs,
-                         self.submissions):
+                         self.mailbox_at_dovecot, self.fetch_into_dovecot, self.submissions):
                 print(part.__name__, flush=True)
                 part()
             self.check("nothing is held", not [p for p in self.held() if p.is_file()])
@@ -395,6 +454,7 @@ class Scene:
 
 def main():
     unpack.prefix("msmtp", ["msmtp"])
+    unpack.prefix("dovecot-lmtp", ["dovecot-core", "dovecot-lmtpd"])
     mtas.fetch(["postfix", "exim"])
     cell.own_network()
     subprocess.run(["ip", "address", "add", f"{OUTSIDE}/32", "dev", "lo"], check=True)
