@@ -286,6 +286,7 @@ net::Task<Queue::Ending> Queue::try_hop(const std::string& lane, const Hop& hop,
     if (hop.smarthost && !out.login.empty()) {
         call.settings.login = out.login;
         call.settings.password = *prepare.secret;
+        call.settings.nonce = random_text(random_, 25);
         secret_of_ = room_.snapshot.server.get() == &server ? room_.snapshot.server : nullptr;
         secret_ = *prepare.secret;
     }

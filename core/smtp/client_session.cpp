@@ -145,6 +145,8 @@ bool ClientSession::take_line(std::string_view line) {
 // is not understood must never pass for success.
 Reply ClientSession::sensible(Expect what, Reply reply) {
     const bool positive = what == Expect::data       ? reply.code == 354
+                          : what == Expect::scram_challenge || what == Expect::scram_proof
+                              ? reply.code == 334
                           : what == Expect::auth     ? reply.code == 235
                           : what == Expect::greeting ? reply.code == 220
                                                      : reply.code < 300;
@@ -170,6 +172,10 @@ void ClientSession::heard(const Expected& expected, const Reply& reply) {
                 proceed();
             }
             return;
+        case Expect::scram_challenge:
+            return heard_challenge(reply);
+        case Expect::scram_proof:
+            return heard_proof(reply);
         case Expect::auth:
             if (!reply.positive()) return fail("AUTH", reply);
             return want_message();
@@ -225,7 +231,9 @@ void ClientSession::learn(std::string_view keyword) {
     }
     while (same_word(name, "AUTH") && rest.size() > 1) {
         rest.remove_prefix(1);
-        if (same_word(rest.substr(0, rest.find(' ')), "PLAIN")) offers_.plain = true;
+        const std::string_view mechanism = rest.substr(0, rest.find(' '));
+        if (same_word(mechanism, "PLAIN")) offers_.plain = true;
+        if (same_word(mechanism, "SCRAM-SHA-256")) offers_.scram = true;
         rest.remove_prefix(std::min(rest.find(' '), rest.size()));
     }
 }
@@ -242,12 +250,49 @@ void ClientSession::proceed() {
         want_message();
     } else if (!secure_) {
         fail("AUTH", {451, "4.7.0", "A password is not sent without TLS"});
+    } else {
+        log_in();
+    }
+}
+
+// With the best that the server offers and has not refused.
+void ClientSession::log_in() {
+    if (offers_.scram && !settings_.nonce.empty()) {
+        scram_.emplace(settings_.login, settings_.password, settings_.nonce);
+        command("AUTH SCRAM-SHA-256 " + wire::base64_encode(scram_->first()) + "\r\n",
+                Expect::scram_challenge);
     } else if (!offers_.plain) {
         fail("AUTH", {451, "4.7.0", "The server does not offer AUTH PLAIN"});
     } else {
         const auto response = wire::plain_message(settings_.login, settings_.password);
         command("AUTH PLAIN " + wire::base64_encode(response) + "\r\n", Expect::auth);
     }
+}
+
+void ClientSession::heard_challenge(const Reply& reply) {
+    const auto challenge = wire::base64_decode(reply.text);
+    if (reply.code == 334 && !challenge) return give_up_login("The server's challenge is no base64");
+    if (reply.code == 334) {
+        const auto response = scram_->respond(*challenge);
+        if (!response) return give_up_login(response.error().cause);
+        return command(wire::base64_encode(*response) + "\r\n", Expect::scram_proof);
+    }
+    if (reply.code < 500 || !offers_.plain) return fail("AUTH", reply);
+    offers_.scram = false;
+    log_in();
+}
+
+void ClientSession::heard_proof(const Reply& reply) {
+    if (reply.code != 334) return heard_challenge(reply);
+    const auto proof = wire::base64_decode(reply.text);
+    if (!proof) return give_up_login("The server's proof is no base64");
+    if (const auto known = scram_->verify(*proof); !known) return give_up_login(known.error().cause);
+    command("\r\n", Expect::auth);  // RFC 4954 section 4: nothing to add
+}
+
+// The server is broken, or not who it says it is.
+void ClientSession::give_up_login(std::string why) {
+    fail("AUTH", {451, "4.7.0", std::move(why)});
 }
 
 void ClientSession::want_message() {

@@ -21,6 +21,7 @@
 #include "smtp/reply.hpp"
 #include "wire/action.hpp"
 #include "wire/line_buffer.hpp"
+#include "wire/scram.hpp"
 
 namespace mailhandler::smtp {
 
@@ -31,7 +32,11 @@ struct ClientSettings {
     bool lmtp = false;  // RFC 2033
     Tls tls = Tls::opportunistic;
     bool secure = false;          // TLS from the first octet, or a line that needs none (loopback)
-    std::string login, password;  // AUTH PLAIN; no login: none
+    std::string login, password;  // no login: none
+    // Of ScramClient: AUTH SCRAM-SHA-256 is then preferred where it is offered. A server that offers
+    // and refuses it is asked with PLAIN: many offer what they have no passwords for. One that
+    // cannot prove that it knows the password is not.
+    std::string nonce;
     // RFC 5321 section 4.5.3.2.
     std::chrono::seconds reply{300};   // to the greeting, MAIL, RCPT
     std::chrono::seconds data{120};    // to DATA
@@ -85,7 +90,10 @@ class ClientSession {
     ClientAction next(Instant now);
 
   private:
-    enum class Expect { greeting, hello, starttls, auth, mail, rcpt, data, message, rset, quit };
+    enum class Expect {
+        greeting, hello, starttls, scram_challenge, scram_proof, auth,
+        mail, rcpt, data, message, rset, quit
+    };
     enum class Stage { working, start_tls, handshake, closing, aborting };
     struct Expected {
         Expect what;
@@ -98,7 +106,7 @@ class ClientSession {
     // What the server said it can do.
     struct Offers {
         bool pipelining = false, chunking = false, eight_bit = false, utf8 = false, dsn = false;
-        bool starttls = false, plain = false, size = false;
+        bool starttls = false, plain = false, scram = false, size = false;
         std::uint64_t largest = 0;  // octets; 0: no limit known
     };
 
@@ -112,6 +120,10 @@ class ClientSession {
     void heard_hello(const Reply& reply);
     void learn(std::string_view keyword);
     void proceed();  // behind EHLO: TLS, login, or the first message
+    void log_in();
+    void heard_challenge(const Reply& reply);
+    void heard_proof(const Reply& reply);
+    void give_up_login(std::string why);
     void command(std::string line, Expect what, std::size_t recipient = 0);
     void say_hello(const char* verb);
     void fail(std::string doing, Reply reply, bool handshake = false);
@@ -146,6 +158,7 @@ class ClientSession {
     std::deque<Expected> expected_;    // sent, not yet answered
     std::deque<ClientAction> output_;  // next() hands these out first
     std::optional<ClientQuestion> question_;
+    std::optional<wire::ScramClient> scram_;
     std::optional<Outgoing> message_;
     std::vector<std::optional<Reply>> outcomes_;
     std::size_t rcpts_due_ = 0;     // RCPT replies still to come

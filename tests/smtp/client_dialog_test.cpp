@@ -16,6 +16,10 @@ smtp::ClientSettings settings(const Dialog& dialog) {
     settings.tls = dialog.has("required") ? Tls::required : Tls::opportunistic;
     settings.secure = dialog.has("secure");
     if (dialog.has("login")) settings.login = "ann", settings.password = "secret";
+    if (dialog.has("scram")) {  // of RFC 7677 section 3
+        settings.login = "user", settings.password = "pencil";
+        settings.nonce = "rOprNGfwEbeRWgbNEkqO";
+    }
     return settings;
 }
 
