@@ -21,22 +21,6 @@ bool by_base(const store::MessageName& one, const store::MessageName& other) {
     return one.base < other.base;
 }
 
-// FNV-1a, 64 bits, from a given start: a name of fixed length for one that cannot be shown.
-std::uint64_t digest(std::string_view octets, std::uint64_t hash) {
-    for (const char c : octets) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    return hash;
-}
-
-std::string hexadecimal(std::string_view name) {
-    std::string text;
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (int part = 0; part < 4; ++part) {
-        hash = digest(name, hash + static_cast<unsigned>(part));
-        for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[hash >> shift & 15];
-    }
-    return text;
-}
-
 // A list of a million messages has some 100 MiB; one that is larger is not read at all.
 constexpr std::uint64_t uidlist_limit = 256ull << 20;
 
@@ -44,10 +28,9 @@ constexpr std::uint64_t uidlist_limit = 256ull << 20;
 std::string uidl_of(const store::MessageName& name, const std::optional<store::Uidlist>& list,
                     std::unordered_set<std::string>& taken) {
     const auto listed = list ? list->uidl(name.base) : std::nullopt;
-    std::string uidl = listed.value_or(name.base);
-    if (!pop3::Maildrop::valid_uidl(uidl)) uidl = hexadecimal(uidl);
+    std::string uidl = store::uidl_of_base(listed.value_or(name.base));
     for (int twin = 2; !taken.insert(uidl).second; ++twin)
-        uidl = hexadecimal(name.base + '#' + std::to_string(twin));
+        uidl = store::uidl_digest(name.base + '#' + std::to_string(twin));
     return uidl;
 }
 

@@ -45,6 +45,8 @@ class File {
     // disk without owners has nothing to do.
     virtual Result<> set_owner(unsigned /*user*/, unsigned /*group*/) { return {}; }
     virtual Result<> set_mode(unsigned /*mode*/) { return {}; }
+    // futimens(2): the modification time, until something is written again.
+    virtual Result<> set_modified(WallTime when) = 0;
 };
 
 enum class Kind { file, directory, other };
@@ -86,6 +88,9 @@ class Disk {
     virtual Result<> rename(const std::string& from, const std::string& to) = 0;
     // The same, but never over something that is there: EEXIST (renameat2(2), RENAME_NOREPLACE).
     virtual Result<> rename_new(const std::string& from, const std::string& to) = 0;
+    // link(2): a second name for a file, never over something that is there. A link itself is not
+    // followed. EPERM, EXDEV, EMLINK and the like where it cannot be.
+    virtual Result<> link(const std::string& from, const std::string& to) = 0;
     // remove(3): a file, a link or an empty directory.
     virtual Result<> remove(const std::string& path) = 0;
     // fsync(2) on a directory: afterwards its entries survive a power cut.

@@ -53,6 +53,10 @@ class SystemDisk final : public Disk {
         return done(::rename(from.c_str(), to.c_str()), to, "cannot rename to it");
     }
     Result<> rename_new(const std::string& from, const std::string& to) override;
+    Result<> link(const std::string& from, const std::string& to) override {
+        return done(::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0), to,
+                    "cannot link to it");
+    }
     Result<> remove(const std::string& path) override {
         return done(::remove(path.c_str()), path, "cannot remove");
     }

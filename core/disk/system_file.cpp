@@ -139,6 +139,18 @@ Result<> SystemFile::set_owner(unsigned user, unsigned group) {
     return fault("cannot give it its owner and group", errno);
 }
 
+Result<> SystemFile::set_modified(WallTime when) {
+    const auto nanoseconds =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch());
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(nanoseconds);
+    timespec times[2] = {};
+    times[0].tv_nsec = UTIME_OMIT;  // of the last reading
+    times[1].tv_sec = static_cast<time_t>(seconds.count());
+    times[1].tv_nsec = static_cast<long>((nanoseconds - seconds).count());
+    if (::futimens(descriptor_.number(), times) == 0) return {};
+    return fault("cannot date it", errno);
+}
+
 Result<> SystemFile::set_mode(unsigned mode) {
     if (::fchmod(descriptor_.number(), mode) == 0) return {};
     return fault("cannot give it its mode", errno);

@@ -24,6 +24,7 @@ class SystemFile final : public File {
     Result<std::uint64_t> size() override;
     Result<> set_owner(unsigned user, unsigned group) override;
     Result<> set_mode(unsigned mode) override;
+    Result<> set_modified(WallTime when) override;
 
     int number() const { return descriptor_.number(); }
     // Nothing of what was appended is still on its way to the disk, and nothing was lost there.

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+
+#include "store/checksum.hpp"
 
 namespace mailhandler::store {
 
@@ -31,29 +32,8 @@ struct Record {
     std::uint32_t checksum = 0;  // of the value and the two above
 };
 
-constexpr std::array<std::uint32_t, 256> crc_table = [] {
-    std::array<std::uint32_t, 256> table{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-        std::uint32_t value = i;
-        for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0xEDB88320u : 0);
-        table[i] = value;
-    }
-    return table;
-}();
-
-std::uint32_t crc(std::uint32_t begun, const void* octets, std::size_t size) {
-    const auto* at = static_cast<const unsigned char*>(octets);
-    std::uint32_t value = ~begun;
-    for (std::size_t i = 0; i < size; ++i) value = value >> 8 ^ crc_table[(value ^ at[i]) & 255];
-    return ~value;
-}
-
 std::uint32_t checksum(const Record& record, std::string_view value) {
-    return crc(crc(0, &record, 2 * sizeof(std::uint32_t)), value.data(), value.size());
-}
-
-std::string_view octets_of(const auto& plain) {
-    return {reinterpret_cast<const char*>(&plain), sizeof plain};
+    return crc32(value, crc32(octets_of(record).substr(0, 2 * sizeof(std::uint32_t))));
 }
 
 }  // namespace

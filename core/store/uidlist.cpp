@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "store/message_flags.hpp"
+
 namespace mailhandler::store {
 
 namespace {
@@ -26,7 +28,7 @@ std::string_view word(std::string_view& rest) {
     return found;
 }
 
-// Cuts the next whole line off; nothing where no LF is left.
+// Cuts the next whole line off, without its LF; nothing where no LF is left.
 std::optional<std::string_view> line(std::string_view& rest) {
     const auto end = rest.find('\n');
     if (end == std::string_view::npos) return {};
@@ -35,45 +37,73 @@ std::optional<std::string_view> line(std::string_view& rest) {
     return found;
 }
 
-// The V of "3 V1275660208 N25022 G3085f01b7f11094c501100008c4a11c1".
-std::optional<std::uint32_t> validity(std::string_view header) {
-    if (word(header) != "3") return {};
-    std::optional<std::uint32_t> found;
-    for (auto field = word(header); !field.empty(); field = word(header))
-        if (field.front() == 'V') found = number(field.substr(1));
+// "25006 W2481 Pold-uidl :1276528487.M364837P9451.kurkku,S=1355,W=1394:2,S"
+std::optional<UidlistLine> parse_line(std::string_view text) {
+    UidlistLine found;
+    const auto uid = number(word(text));
+    if (!uid) return {};
+    found.uid = *uid;
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    const auto colon = text.starts_with(':') ? 0 : text.find(" :");
+    if (colon == text.npos) return {};
+    found.fields = text.substr(0, colon);
+    found.file = text.substr(colon + (colon == 0 ? 1 : 2));
+    if (base_of(found.file).empty()) return {};
     return found;
 }
 
+// FNV-1a, 64 bits, from a given start: a name of fixed length for one that cannot be shown.
+std::uint64_t digest(std::string_view octets, std::uint64_t hash) {
+    for (const char c : octets) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    return hash;
+}
+
+bool fits(char c) { return c >= 0x21 && c <= 0x7e; }
+
 }  // namespace
 
-// "25006 W2481 Pold-uidl :1276528487.M364837P9451.kurkku,S=1355,W=1394:2,S"
-std::optional<Uidlist::Entry> Uidlist::parse_line(std::string_view text) {
-    Entry entry;
-    const auto uid = number(word(text));
-    if (!uid) return {};
-    entry.uid = *uid;
-    while (true) {
-        text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-        if (text.empty()) return {};  // no file name
-        if (text.front() == ':') break;
-        const auto field = word(text);
-        if (field.front() == 'P') entry.own = field.substr(1);
+std::string_view UidlistLine::field(char key) const {
+    std::string_view rest = fields;
+    for (auto each = word(rest); !each.empty(); each = word(rest))
+        if (each.front() == key) return each.substr(1);
+    return {};
+}
+
+// "3 V1275660208 N25022 G3085f01b7f11094c501100008c4a11c1"
+std::optional<UidlistReader::Header> UidlistReader::header() {
+    const auto whole = line(rest_);
+    if (!whole) return {};
+    std::string_view text = *whole;
+    if (word(text) != "3") return {};
+    Header header;
+    header.whole = *whole;
+    for (auto field = word(text); !field.empty(); field = word(text)) {
+        if (field.front() == 'V') header.validity = number(field.substr(1)).value_or(0);
+        if (field.front() == 'N') header.next = number(field.substr(1)).value_or(1);
     }
-    const std::string_view file = text.substr(1);
-    entry.base = file.substr(0, file.find_first_of(",:"));
-    if (entry.base.empty()) return {};
-    return entry;
+    if (header.validity == 0) return {};
+    return header;
+}
+
+std::optional<UidlistLine> UidlistReader::next() {
+    for (auto text = line(rest_); text; text = line(rest_)) {
+        if (auto found = parse_line(*text)) {
+            found->whole = {text->data(), text->size() + 1};
+            return found;
+        }
+        ++malformed_;
+    }
+    return {};
 }
 
 std::optional<Uidlist> Uidlist::parse(std::string_view text) {
-    const auto header = line(text);
+    UidlistReader reader(text);
+    const auto header = reader.header();
     if (!header) return {};
-    const auto found = validity(*header);
-    if (!found) return {};
     Uidlist list;
-    list.validity_ = *found;
-    while (const auto next = line(text))
-        if (auto entry = parse_line(*next)) list.entries_.push_back(*entry);
+    list.validity_ = header->validity;
+    while (const auto next = reader.next())
+        list.entries_.push_back({base_of(next->file), next->field('P'), next->uid});
 
     auto& entries = list.entries_;
     std::stable_sort(entries.begin(), entries.end(),
@@ -93,6 +123,22 @@ std::optional<std::string> Uidlist::uidl(std::string_view base) const {
     if (found == entries_.end() || found->base != base) return {};
     if (!found->own.empty()) return std::string(found->own);
     return fmt::format("{:08x}{:08x}", found->uid, validity_);
+}
+
+std::string uidl_of_base(std::string_view base) {
+    if (!base.empty() && base.size() <= 70 && std::all_of(base.begin(), base.end(), fits))
+        return std::string(base);
+    return uidl_digest(base);
+}
+
+std::string uidl_digest(std::string_view base) {
+    std::string text;
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (int part = 0; part < 4; ++part) {
+        hash = digest(base, hash + static_cast<unsigned>(part));
+        text += fmt::format("{:016x}", hash);
+    }
+    return text;
 }
 
 }  // namespace mailhandler::store

@@ -38,6 +38,9 @@ class LookingDisk final : public disk::Disk {
     Result<> rename_new(const std::string& from, const std::string& to) override {
         return below_.rename_new(from, to);
     }
+    Result<> link(const std::string& from, const std::string& to) override {
+        return below_.link(from, to);
+    }
     Result<> remove(const std::string& path) override { return below_.remove(path); }
     Result<> sync_directory(const std::string& path) override {
         return below_.sync_directory(path);

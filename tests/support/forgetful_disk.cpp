@@ -49,6 +49,12 @@ class ForgetfulFile final : public disk::File {
         node_->data.resize(size);
         return {};
     }
+    Result<> set_modified(WallTime when) override {
+        const std::scoped_lock guard(disk_.mutex_);
+        if (disk_.dead(generation_)) return fail_errno(path_, "cannot date", EIO);
+        node_->modified = when;
+        return {};
+    }
     Result<std::uint64_t> size() override {
         const std::scoped_lock guard(disk_.mutex_);
         if (disk_.dead(generation_)) return fail_errno(path_, "cannot stat", EIO);
@@ -244,6 +250,21 @@ Result<> ForgetfulDisk::rename(const std::string& from, const std::string& to) {
 
 Result<> ForgetfulDisk::rename_new(const std::string& from, const std::string& to) {
     return move(from, to, false);
+}
+
+Result<> ForgetfulDisk::link(const std::string& from, const std::string& to) {
+    const std::scoped_lock guard(mutex_);
+    if (cut_) return fail_errno(to, "cannot link to it", EIO);
+    const auto target = place(to);
+    const NodePointer node = find(from);
+    if (!target) return tl::unexpected(target.error());
+    if (!node) return fail_errno(to, "cannot link to it", ENOENT);
+    if (node->kind != Kind::file) return fail_errno(to, "cannot link to it", EPERM);
+    if (find(to)) return fail_errno(to, "cannot link to it", EEXIST);
+    if (const int error = step("link " + from + ' ' + to))
+        return fail_errno(to, "cannot link to it", error);
+    change(*target->directory, target->name, node, ++changes_);
+    return {};
 }
 
 Result<> ForgetfulDisk::remove(const std::string& path) {

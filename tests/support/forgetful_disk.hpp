@@ -69,6 +69,7 @@ class ForgetfulDisk final : public disk::Disk {
     Result<std::unique_ptr<disk::File>> scratch(const std::string& directory) override;
     Result<> rename(const std::string& from, const std::string& to) override;
     Result<> rename_new(const std::string& from, const std::string& to) override;
+    Result<> link(const std::string& from, const std::string& to) override;
     Result<> remove(const std::string& path) override;
     Result<> sync_directory(const std::string& path) override;
     Result<> make_directory(const std::string& path, unsigned mode) override;

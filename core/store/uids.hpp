@@ -1,0 +1,96 @@
+// The UIDs of one mailbox: MAILDIR/dovecot-uidlist, read and written as Dovecot does it, so that
+// either can be put over the other's tree and no client downloads anything twice.
+//
+// - UIDs are assigned by readers under Dotlock "dovecot-uidlist.lock", never by delivery.
+// - What is new is appended and synced before anybody hears of it. Everything else (a new list, entries
+//   dropped, a torn end) is a new file renamed over the old: a crash leaves one or the other.
+// - Each entry that we add records our POP3 UIDL: P<base name>. Of entries that are there everything is
+//   kept, understood or not.
+// - A list that is missing or corrupt gets a new UIDVALIDITY, greater than all that this account ever had
+//   (ACCOUNT/mailhandler-uidvalidity and the clock); the log says so. A single line that cannot be read
+//   costs its own message its UID.
+//
+// Used under its mailbox's own mutex: not safe from several threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "disk/interface.hpp"
+#include "store/dotlock.hpp"
+#include "store/message_list.hpp"
+
+namespace mailhandler::store {
+
+// A UIDVALIDITY that no mailbox of this account had before, recorded durably: at least the clock's
+// seconds, and greater than `above`.
+Result<std::uint32_t> next_uid_validity(disk::Disk& disk, const Clock& clock,
+                                        const std::string& account, std::uint32_t above);
+
+class Uids {
+  public:
+    Uids(disk::Disk& disk, const Clock& clock, Random& random, Log log, std::string maildir,
+         std::string account);
+
+    // Reads what the file has since the last call; when nothing changed, one lstat(2). A list that is
+    // missing or corrupt is an empty one with validity() 0, until lock() makes a new one.
+    Result<> refresh();
+
+    std::uint32_t validity() const { return validity_; }
+    Uid next() const { return next_; }
+    // 0: not listed. By a hash of 64 bits of the name: an entry costs 16 octets.
+    Uid find(std::string_view base) const;
+    std::size_t count() const { return count_; }  // entries, those of vanished messages included
+
+    // Takes the lock and reads what others did before. Makes the list when it has no validity().
+    Result<Dotlock> lock();
+
+    // With the lock held: UIDs for these files (with or without flags), in this order, ascending. Each
+    // that is listed already keeps its UID, unless that is below `at_least`: then it gets a new one.
+    Result<std::vector<Uid>> assign(std::span<const std::string_view> files, Uid at_least = 0);
+
+    // With the lock held: forgets entries below `below` that `living` does not know.
+    Result<> drop(Uid below, const std::function<bool(Uid)>& living);
+
+  private:
+    struct Slot {
+        std::uint64_t hash = 0;
+        Uid uid = 0;  // 0: free
+    };
+    void clear();
+    void corrupt(std::string_view why);
+    Result<> read_all();
+    Result<bool> read_tail(std::uint64_t size);
+    bool take(std::string_view text, std::uint64_t begin);
+    void enter(std::string_view base, Uid uid);
+    void grow();
+    Result<> create();
+    Result<> rewrite(const std::function<bool(Uid)>& keep, std::string_view more);
+    Result<> append(std::string_view lines);
+    Result<> remember();
+
+    disk::Disk& disk_;
+    const Clock& clock_;
+    Random& random_;
+    Log log_;
+    const std::string path_, account_;
+
+    bool known_ = false;   // the file was looked at, and …
+    disk::Status status_;  // … was this then
+    std::uint32_t validity_ = 0, once_ = 0;  // once_: of a corrupt list
+    Uid next_ = 1, last_ = 0;                // last_: of the file's last entry
+    std::uint64_t end_ = 0;                  // of what was understood; less than the size: a torn line
+    std::string first_line_, last_line_;     // to recognise the file by
+    std::vector<Slot> slots_;
+    std::size_t count_ = 0;
+};
+
+}  // namespace mailhandler::store
