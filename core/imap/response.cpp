@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "imap/lexer.hpp"
-#include "imap/modified_utf7.hpp"
+#include "mail/modified_utf7.hpp"
 
 namespace mailhandler::imap {
+
+using mail::from_modified_utf7, mail::to_modified_utf7, mail::well_formed_utf8;
 
 namespace {
 

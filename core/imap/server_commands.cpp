@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "imap/modified_utf7.hpp"
+#include "mail/modified_utf7.hpp"
 #include "imap/server_session.hpp"
 
 namespace mailhandler::imap {
+
+using mail::from_modified_utf7, mail::to_modified_utf7, mail::well_formed_utf8;
 
 namespace {
 

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "disk/interface.hpp"
 
@@ -27,8 +29,9 @@ class Annotations {
     using Values = std::map<std::string, std::string, std::less<>>;
 
     // `file`: one of the two above. A file that cannot be understood is a fault: nothing is overwritten.
-    Annotations(disk::Disk& disk, std::string file, AnnotationLimits limits = {})
-        : disk_(disk), file_(std::move(file)), limits_(limits) {}
+    Annotations(disk::Disk& disk, const Clock& clock, std::string file,
+                AnnotationLimits limits = {})
+        : disk_(disk), clock_(clock), file_(std::move(file)), limits_(limits) {}
 
     Result<Values> all() const;
     // Sets, or removes where there is no value; all or none. Under a lock of its own, so that two
@@ -37,6 +40,7 @@ class Annotations {
 
   private:
     disk::Disk& disk_;
+    const Clock& clock_;
     const std::string file_;
     const AnnotationLimits limits_;
 };

@@ -121,20 +121,25 @@ Result<Content> gather(std::span<const std::string_view> parts, disk::File* spil
 Result<Delivery> Delivery::write(disk::Disk& disk, const std::string& maildir,
                                  const std::string& base_name,
                                  std::span<const std::string_view> parts, disk::File* spilled,
-                                 std::string_view after) {
+                                 std::string_view after, const Placing* placing) {
     const auto content = gather(parts, spilled, after);
     if (!content) return passing(content.error());
     const std::uint64_t size = content->size;
     auto state = std::make_unique<State>(disk);
     state->maildir = maildir;
-    state->directory = maildir + "/new";
+    state->directory = maildir + (placing ? "/cur" : "/new");
     state->hidden = fmt::format("{}/tmp/{}", maildir, base_name);
     state->visible = fmt::format("{}/{},S={},W={}", state->directory, base_name, size, size);
+    if (placing) state->visible += ":2," + placing->letters;
     state->size = size;
     auto file = create_in_tmp(disk, maildir, state->hidden);
     if (!file) return passing(file.error());
     state->file = std::move(*file);
     if (auto done = content->write_to(*state->file); !done) return passing(done.error());
+    if (placing && placing->modified) {
+        if (auto dated = state->file->set_modified(*placing->modified); !dated)
+            return passing(dated.error());
+    }
     return Delivery(std::move(state));
 }
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,12 +36,19 @@ class Delivery {
     Delivery& operator=(Delivery&&) noexcept;
     ~Delivery();
 
+    // A message that an IMAP client brings: it goes into cur/, with the letters of its flags and, where
+    // one is given, the time it came here.
+    struct Placing {
+        std::string letters;
+        std::optional<WallTime> modified;
+    };
+
     // Writes MAILDIR/tmp/<name>: `parts` in order, then `spilled` whole where there is one, then
     // `after`. Makes the maildir when it is missing. Not yet synced. `disk` outlives the Delivery.
     static Result<Delivery> write(disk::Disk& disk, const std::string& maildir,
                                   const std::string& base_name,
                                   std::span<const std::string_view> parts, disk::File* spilled,
-                                  std::string_view after);
+                                  std::string_view after, const Placing* placing = nullptr);
 
     // Writes two files that count as one: the content, at once under its own name, and `label`, whose
     // appearance as `visible` makes it count. Both are synced before that. The directory exists. An

@@ -2,9 +2,9 @@
 // in modified UTF-7 (RFC 3501 section 5.1.3) on disk and in UTF-8 here.
 //
 // The separator is ".", Dovecot's own for this layout: a Dovecot put over the tree shows the same names.
-// Refused (EINVAL): "", empty levels, "/", "~" in front, NUL and control characters, what is not UTF-8, what would be
-// longer than 255 octets on disk. Directories whose name no such name gives, and symbolic links, are not
-// folders.
+// Refused (EINVAL): "", empty levels, "/", "~" in front, NUL and control characters, what is not UTF-8,
+// what would be longer than 255 octets on disk. Directories whose name no such name gives, those without
+// cur/, and symbolic links, are not folders.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,9 @@ class Folders {
 
     // INBOX first, then by name; with the levels above that do not exist.
     Result<std::vector<Folder>> list();
-    // Durable. EEXIST; EINVAL; EADDRINUSE: another folder has this use already.
+    // Durable. EEXIST; EINVAL; EADDRINUSE: another folder has this use already. The use is the annotation
+    // /private/specialuse (RFC 6154 section 3); without one, Archive, Drafts, Junk, Sent and Trash have
+    // theirs by name.
     Result<> create(std::string_view name, SpecialUse use = SpecialUse::none);
     // With its messages. ENOENT; EINVAL for INBOX. Folders below it stay.
     Result<> remove(std::string_view name);
@@ -47,14 +49,23 @@ class Folders {
     // From INBOX: its messages move into a new folder (RFC 3501 section 6.3.5).
     Result<> rename(std::string_view from, std::string_view to);
 
-    // MAILDIR/subscriptions, as Dovecot keeps it: names one a line, or behind "V<TAB>2" with their
-    // levels divided by TAB. Written in the format that is there; a new one in the second.
+    // store/subscriptions. A name that is subscribed to need not exist.
     Result<std::vector<std::string>> subscriptions();
     Result<> subscribe(std::string_view name, bool subscribe);
 
   private:
+    Result<> make_inbox();
+    bool is_folder(const std::string& directory) const;
+    Result<std::vector<std::string>> names() const;  // of those that exist, but INBOX
+    std::string use_of(const std::string& directory) const;
+    Result<> rename_inbox(std::string_view to);
+
     Mailboxes& mailboxes_;
+    disk::Disk& disk_;
     const std::string account_;
 };
+
+// Where the annotations of a mailbox lie (store/annotations).
+std::string annotations_file(const std::string& maildir);
 
 }  // namespace mailhandler::store

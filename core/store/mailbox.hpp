@@ -127,14 +127,21 @@ class Mailbox {
     // UIDs that vanished after `since`, ascending; nothing: that is not known any more.
     std::optional<std::vector<Uid>> vanished_since(ModSeq since);
 
-    // What was found out about its messages.
+    // What was found out about its messages. Of the list's UIDVALIDITY; it stays as long as the mailbox.
     MailCache& cache();
 
     // For who keeps mailboxes in memory.
     std::size_t memory() const;
 
+    struct State;  // store/mailbox_state.hpp
+
   private:
-    struct State;
+    struct Arrivals;
+    Result<> gather(Mailbox& from, std::span<const Uid> uids, Arrivals& into);
+    Result<> translate(const std::vector<std::string>& names, Arrivals& into);
+    Result<std::vector<Uid>> place(Arrivals& arrivals);
+    Result<MessageListPointer> find_again(int attempt);
+
     MailboxMeans& means_;
     const std::string maildir_;
     std::unique_ptr<State> state_;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "store/mailbox.hpp"
 
@@ -34,7 +35,7 @@ class Mailboxes {
         std::shared_ptr<Mailbox> mailbox;
         std::list<std::string>::iterator used;
     };
-    void trim();
+    void trim(std::vector<std::shared_ptr<Mailbox>>& dropped);
 
     MailboxMeans means_;
     const std::uint32_t cache_version_;

@@ -113,6 +113,7 @@ Result<> Uids::refresh() {
 }
 
 Result<> Uids::read_all() {
+    ++revision_;
     const auto text = disk::read_file(disk_, path_, largest_list);
     if (!text) {
         if (text.error().error != ENOENT) return tl::unexpected(text.error());

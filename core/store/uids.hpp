@@ -49,6 +49,8 @@ class Uids {
     // 0: not listed. By a hash of 64 bits of the name: an entry costs 16 octets.
     Uid find(std::string_view base) const;
     std::size_t count() const { return count_; }  // entries, those of vanished messages included
+    // Another number whenever the list was read whole: others may have changed more than its end.
+    std::uint64_t revision() const { return revision_; }
 
     // Takes the lock and reads what others did before. Makes the list when it has no validity().
     Result<Dotlock> lock();
@@ -91,6 +93,7 @@ class Uids {
     std::string first_line_, last_line_;     // to recognise the file by
     std::vector<Slot> slots_;
     std::size_t count_ = 0;
+    std::uint64_t revision_ = 0;
 };
 
 }  // namespace mailhandler::store

@@ -1,8 +1,9 @@
 #include <catch2/catch.hpp>
 
 #include "imap/lexer.hpp"
-#include "imap/modified_utf7.hpp"
+#include "mail/modified_utf7.hpp"
 
+using namespace mailhandler::mail;
 using namespace mailhandler::imap;
 
 TEST_CASE("Words are taken one after the other") {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace mailhandler::imap {
+namespace mailhandler::mail {
 
 // Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
 bool well_formed_utf8(std::string_view text);
@@ -18,4 +18,4 @@ std::string to_modified_utf7(std::string_view utf8);
 // what to_modified_utf7() would have made: of two spellings only one is a name.
 std::optional<std::string> from_modified_utf7(std::string_view text);
 
-}  // namespace mailhandler::imap
+}  // namespace mailhandler::mail

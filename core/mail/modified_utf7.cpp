@@ -1,8 +1,8 @@
-#include "imap/modified_utf7.hpp"
+#include "mail/modified_utf7.hpp"
 
 #include <cstdint>
 
-namespace mailhandler::imap {
+namespace mailhandler::mail {
 
 namespace {
 
@@ -139,4 +139,4 @@ std::optional<std::string> from_modified_utf7(std::string_view text) {
     return utf8;
 }
 
-}  // namespace mailhandler::imap
+}  // namespace mailhandler::mail

@@ -1,0 +1,86 @@
+// What is behind a Mailbox. Only for store/mailbox*.cpp.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "store/keywords.hpp"
+#include "store/mailbox.hpp"
+#include "store/modseqs.hpp"
+#include "store/uids.hpp"
+
+namespace mailhandler::store {
+
+// new/ or cur/, and what is known of it.
+struct MailboxPart {
+    std::string path;
+    bool in_new = false;
+
+    bool known = false;  // listed, when it was …
+    std::uint64_t inode = 0;
+    WallTime modified{};
+    // … and nothing can have changed since without another modification time.
+    bool settled = false;
+    // What changed since then is our own doing, and, where two changes met, perhaps somebody else's.
+    bool own = false;
+    Instant own_since{}, own_last{};
+};
+
+struct Mailbox::State {
+    State(MailboxMeans& with, const std::string& directory, const std::string& account,
+          std::uint32_t version)
+        : means(with), maildir(directory),
+          uids(with.disk, with.clock, with.random, with.log, directory, account),
+          keywords(with.disk, with.clock, directory),
+          modseqs(with.disk, with.clock, with.log, directory), cache_version(version),
+          fresh{directory + "/new", true}, seen{directory + "/cur", false} {}
+
+    MailboxMeans& means;
+    const std::string maildir;
+    std::mutex mutex;
+    Uids uids;
+    Keywords keywords;
+    ModSeqs modseqs;
+    const std::uint32_t cache_version;
+    // The last is in use; those of an earlier UIDVALIDITY stay for who still holds them.
+    std::vector<std::unique_ptr<MailCache>> caches;
+    bool cache_current = false;
+    MailboxPart fresh, seen;
+    std::uint64_t revision = 0;        // of the list of UIDs, as it was when `list` was made
+    std::size_t gone_since_compact = 0;
+    std::shared_ptr<const MessageList> list;  // null before the first refresh()
+
+    // --- looking: mailbox_scan.cpp; with the mutex held -----------------------------------
+
+    // `held`: the lock on the UIDs; taken when it is needed.
+    Result<MessageListPointer> refresh(Look look, std::optional<Dotlock>& held);
+    Result<MessageListPointer> refresh(Look look);
+    Result<> lock_uids(std::optional<Dotlock>& held);  // unless it is held already
+    // Lists everything: a message was not where it had been.
+    Result<MessageListPointer> look_again();
+    void tidy(std::optional<Dotlock>& held);
+
+    // Around changes of our own in `part`: so that they need not be listed.
+    bool clean(const MailboxPart& part) const;
+    void changed_by_us(MailboxPart& part, bool was_clean);
+
+    // --- changing: mailbox_change.cpp; with the mutex held ---------------------------------
+
+    // A copy of the list to change, and its publication. `touched`: those with a new modseq.
+    std::shared_ptr<MessageList> draft() const { return std::make_shared<MessageList>(*list); }
+    void publish(std::shared_ptr<MessageList> made);
+    void record(const MessageList& made, ModSeq modseq);
+
+    // Renames a message to these flags, in cur/. False: it is not there.
+    Result<bool> rename(MessageList& in, ListedMessage& message, Flags flags);
+    Result<> sync(bool cur, bool fresh_too);
+    // Messages that we put into cur/ ourselves, with their new UIDs.
+    struct Placed {
+        std::string file;
+        Flags flags = 0;
+        Uid uid = 0;
+    };
+    void insert(const std::vector<Placed>& placed);
+};
+
+}  // namespace mailhandler::store
