@@ -1,5 +1,7 @@
 #include "agent/pop3_access.hpp"
 
+#include "agent/mail_login.hpp"
+
 namespace mailhandler::agent {
 
 Pop3Access::Pop3Access(Mailroom& room, Logins& logins, const pop3::Client& client)
@@ -23,23 +25,8 @@ pop3::Answer Pop3Access::answer(pop3::Question question) {
 }
 
 pop3::Verdict Pop3Access::login(const pop3::MayLogin& question) {
-    account_ = logins_.verify(snapshot_.directory, question.login, question.password);
-    if (account_ && account_->leaving) {
-        const auto waiting = store::list_maildir(
-            room_.disk, room_.layout.maildir(account_->mailbox));
-        if (waiting && waiting->empty()) account_.reset();
-    }
-    watch::Event event;
-    event.what = account_ ? watch::What::login : watch::What::login_failed;
-    event.peer = client_.peer.address;
-    // A person's login is their address, and counts as its history; a domain's is none.
-    if (question.login.find('@', 1) != std::string::npos)
-        event.recipient = question.login;
-    else
-        event.domain = question.login;
-    event.rule = "pop3";
-    if (account_) event.mailbox = account_->mailbox.text();
-    room_.recorder.record(std::move(event));
+    account_ = log_in(room_, logins_, snapshot_.directory, question.login, question.password,
+                      client_.peer.address, "pop3");
     return {account_ ? pop3::Outcome::ok : pop3::Outcome::refused, {}};
 }
 

@@ -189,6 +189,7 @@ struct Annotations {
 struct Select {
     std::string name;
     bool read_only = false;
+    bool condstore = false;  // the client uses modseqs: they are to outlive the server's process
     // QRESYNC (RFC 7162 section 3.2.5): what the client knew. `known` empty: everything.
     struct Resync {
         std::uint32_t uid_validity = 0;

@@ -48,6 +48,7 @@ void ServerSession::open(Lexer& words, bool read_only) {
     question.name = std::move(*name);
     question.read_only = read_only;
     if (!words.at_end() && !take_select_options(words, question)) return;
+    question.condstore = condstore_;
     if (question.resync) resync_above_ = question.resync->modseq;
     // RFC 7162 section 3.2.11: what follows is about another mailbox.
     if (view_ && (qresync_ || rev2_))

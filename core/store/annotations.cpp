@@ -67,7 +67,7 @@ Result<> Annotations::set(
         }
     }
     if (values->size() > limits_.entries && values->size() > before.size())
-        return fail_errno(file_, "has as many annotations as it may", ENOSPC);
+        return tl::unexpected(Fault{file_, "has as many annotations as it may", false, ENOSPC});
     if (*values == before) return {};
     std::string text;
     for (const auto& [entry, value] : *values)

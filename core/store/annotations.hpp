@@ -20,7 +20,7 @@
 namespace mailhandler::store {
 
 struct AnnotationLimits {
-    std::size_t entries = 200;               // of one mailbox: ENOSPC
+    std::size_t entries = 200;               // of one mailbox: ENOSPC, permanent
     std::uint64_t value = std::uint64_t(2) << 20;  // octets of one value: EMSGSIZE
 };
 

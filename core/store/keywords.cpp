@@ -96,7 +96,8 @@ Result<Flags> Keywords::flags(std::span<const std::string> keywords, bool add) {
         });
         if (again) continue;  // given twice
         if (names.size() >= most_keywords)
-            return fail_errno(path_, "there is no letter left for another keyword", ENOSPC);
+            return tl::unexpected(
+                Fault{path_, "there is no letter left for another keyword", false, ENOSPC});
         names.push_back(keyword);
     }
     if (names != *names_) {

@@ -29,7 +29,7 @@ class Keywords {
     const Names& names() const { return names_; }
 
     // The bits of these keywords, compared without regard to case. Unknown ones are given an index,
-    // durably, when `add`; else they are passed over. ENOSPC: there is none left.
+    // durably, when `add`; else they are passed over. ENOSPC, permanent: there is none left.
     Result<Flags> flags(std::span<const std::string> keywords, bool add);
 
   private:

@@ -85,8 +85,8 @@ class Mailbox {
     // When it came here: the file's modification time, as Dovecot has it.
     Result<disk::Status> status(const MessageList& list, const ListedMessage& message);
 
-    // Changes flags, durably. Messages that have vanished are passed over. ENOSPC: there is no letter
-    // left for a keyword, and nothing was changed. `modified`: those that unchanged_since kept.
+    // Changes flags, durably. Messages that have vanished are passed over. ENOSPC, permanent:
+    // there is no letter left for a keyword, and nothing was changed. `modified`: those that unchanged_since kept.
     struct Stored {
         MessageListPointer list;
         std::vector<Uid> modified;
