@@ -38,13 +38,16 @@ bool is_stale(disk::Disk& disk, const Clock& clock, const std::string& file,
               const disk::Status& status) {
     const auto mark = disk::read_file(disk, file, 1024);
     if (!mark) return false;
+    // Who works longer touches it, as Dovecot does. Also where its process seems to live: after a
+    // power cut the number may be another's.
+    if (status.modified + untouched_for < clock.wall()) return true;
     if (const pid_t holder = local_holder(*mark)) {
         // Our own number: another thread's, or of one who had it before us (in a container every
         // server is process 1). Nobody here holds a lock for half a minute.
         if (holder == ::getpid()) return status.modified + std::chrono::seconds(30) < clock.wall();
         return ::kill(holder, 0) != 0 && errno == ESRCH;
     }
-    return status.modified + untouched_for < clock.wall();
+    return false;
 }
 
 // Takes a stale lock away. By a rename: of two who found it stale, the second must not take away the new

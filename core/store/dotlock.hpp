@@ -2,9 +2,9 @@
 // work is done. Between processes that share a maildir: we and a Dovecot keep off each other's
 // dovecot-uidlist, dovecot-keywords and subscriptions.
 //
-// It is stale, and taken away, when it names a process of this host that is not there any more, or
-// one with our own number half a minute ago (nobody here holds one so long); and where it names none of this host, when it was not
-// touched for two minutes. Held for as long as it takes to write one file.
+// It is stale, and taken away, when it names a process of this host that is not there any more, or one
+// with our own number half a minute ago (nobody here holds one so long), or was not touched for two
+// minutes. Held for as long as it takes to write one file.
 #pragma once
 
 #include <chrono>

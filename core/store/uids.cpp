@@ -159,8 +159,8 @@ bool Uids::take(std::string_view text, std::uint64_t begin) {
                                  reader.malformed()));
     if (!last.empty()) last_line_ = last;
     end_ = begin + text.size() - reader.rest().size();
-    if (last_ >= next_) next_ = last_ + 1;
-    if (next_ > last_uid) {
+    if (last_ < last_uid) next_ = std::max(next_, last_ + 1);
+    if (last_ >= last_uid || next_ > last_uid) {
         corrupt("it has no UIDs left");
         return false;
     }
