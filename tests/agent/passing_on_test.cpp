@@ -155,7 +155,7 @@ TEST_CASE("What was passed on before is not passed on again, and its sender is t
 
 TEST_CASE("Success is told of what lies in a mailbox here, and by the queue of what does not") {
     Post post;
-    Reception reception(post.room.room, post.room.client, false);
+    Reception reception(post.room.room, post.room.client, smtp::Service::mx);
     mail::Sender sender;
     sender.address = mail::Address::parse("a@client.example").value();
     sender.envid = "E1";
