@@ -87,6 +87,12 @@ std::vector<config::Problem> check_listeners(const config::Server& server) {
     };
     look("smtp", listen.smtp, false);
     look("submission", listen.submission, false);
+    for (const auto& each : listen.submission)
+        if (server.tls.certificate.empty() && !config::is_loopback(each.address))
+            found.push_back(problem("mailhandler.toml", each.line,
+                                    "submission without [tls] is of no use: passwords do not "
+                                    "travel in clear, so nobody can log in",
+                                    false));
     look("submissions", listen.submissions, true);
     look("lmtp", listen.lmtp, false);
     look("pop3", listen.pop3, false);
