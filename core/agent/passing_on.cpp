@@ -78,7 +78,10 @@ std::vector<Forward*> Reception::leaving(const mail::Envelope& envelope,
             if (copy.ours) copy.envelope.authenticated = sender_is_genuine();
             fates[i].reset();
             const std::string ours = copy.ours ? copy.ours->key() : std::string();
-            if (!named.emplace(envelope.recipients[i].address.key(), ours).second) continue;
+            // The local part's case elsewhere is the recipient's own business.
+            const mail::Address& address = envelope.recipients[i].address;
+            const std::string& name = copy.ours ? address.key() : address.given();
+            if (!named.emplace(name, ours).second) continue;
             const bool shared = copy.envelope.kind == store::Queued::Kind::submission;
             if (shared && submitted) {
                 submitted->envelope.owed.push_back(copy.envelope.owed.front());
