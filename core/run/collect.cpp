@@ -166,21 +166,12 @@ void Reach::abort() {
 
 void Reach::connected(net::Handle handle) { handle_ = std::move(handle); }
 
-Result<> collectable(const config::Fetch& fetch) {
-    const std::string where = fmt::format("fetch/{}.toml", fetch.name);
-    return {};
-}
-
 net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach,
                         const Standing* standing) {
     const Instant begun = with.house.clock.now();
     const std::shared_ptr<const config::Fetch> fetch = errand.fetch;
     Gain gain;
     gain.harvest.fetch = fetch->name;
-    if (const auto can = collectable(*fetch); !can) {
-        gain.harvest.fault = can.error();
-        co_return gain;
-    }
     if (!errand.directory.find(fetch->domain)) {
         gain.harvest.fault =
             Fault{fmt::format("fetch/{}.toml", fetch->name),
@@ -215,7 +206,6 @@ net::Task<Gain> collect(Collecting& with, agent::Errand errand, Reach& reach,
 
 net::Task<Result<std::size_t>> look(Collecting& with, std::shared_ptr<const config::Fetch> fetch,
                                     std::optional<std::string> secret) {
-    if (const auto can = collectable(*fetch); !can) co_return tl::unexpected(can.error());
     Onlooker onlooker;
     Reach reach;
     Talk talk = co_await converse(with, *fetch, onlooker, reach, Purpose::look, std::move(secret));

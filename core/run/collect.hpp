@@ -35,9 +35,6 @@ class Reach {
     bool draining_ = false;
 };
 
-// Whether this version can collect what the file asks for. Errors: permanent.
-Result<> collectable(const config::Fetch& fetch);
-
 // Never fails: the harvest says what went wrong. The ledger is let go with Gain::retrieval.
 // `standing`: the session stays and waits for mail, until it is drained or the line is lost; each
 // round is told there, and what is returned is the last of it.
