@@ -153,6 +153,7 @@ void ClientSession::list(Uid from) {
 }
 
 void ClientSession::listed(const ServerLine& line) {
+    if (!listing_) return broken("the server lists a mailbox before it has opened it");
     if (line.status != ServerLine::Status::ok && exists_ != 0)
         return refused("the server refuses to list its messages", line, true);
     listing_complete();

@@ -76,6 +76,7 @@ imap::ClientSettings imap_settings(const config::Fetch& fetch, std::string secre
     settings.nonce = random_text(random, 25);
     settings.look = purpose == Purpose::look;
     settings.idle = purpose == Purpose::stay;
+    settings.compress = true;
     settings.renew = fetch.renew;
     settings.poll = std::min(settings.poll, fetch.renew);
     return settings;

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""The office collects by IMAP from a Dovecot: with IDLE, UIDPLUS and COMPRESS, and with each of them hidden.
+
+Stamped messages of the corpus lie in Dovecot's maildir; imaplib reads what it makes of them. After
+`mailhandler fetch` each must lie with exactly the right people, once, octet for octet; a second run
+brings nothing; after Dovecot has numbered the mailbox anew (its index files are gone) nothing comes
+twice. Then `fetch --watch` waits, and what is appended must be there soon. Between the two a relay
+counts octets, and how often the line turns.
+"""
+
+import argparse
+import collections
+import imaplib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import cell  # noqa: E402
+import corpus  # noqa: E402
+import peers  # noqa: E402
+import run_fetch  # noqa: E402
+import unpack  # noqa: E402
+from run_collect import DOVECOT_IMAP, DOVECOT_POP3, LOGIN, PASSWORD, PEOPLE  # noqa: E402
+
+RELAY = 11943
+BASIC = "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE"
+HOW = {
+    "everything": "protocol imap {\n mail_plugins = imap_zlib\n}",
+    "no COMPRESS": f"imap_capability = {BASIC} UIDPLUS IDLE",
+    "no UIDPLUS": f"imap_capability = {BASIC} IDLE",
+    "no IDLE": f"imap_capability = {BASIC} UIDPLUS",
+}
+
+
+class Relay:
+    """Carries connections to a port, and counts."""
+
+    def __init__(self, port, to):
+        self.to, self.octets, self.turns = to, 0, 0
+        self.listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.to))
+            talk = {"last": None}
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for here, there in ((client, server), (server, client)):
+                threading.Thread(target=self.carry, args=(here, there, here is client, talk),
+                                 daemon=True).start()
+
+    def carry(self, here, there, ours, talk):
+        try:
+            while octets := here.recv(65536):
+                self.octets += len(octets)
+                self.turns += ours and talk["last"] is not True
+                talk["last"] = ours
+                there.sendall(octets)
+        except OSError:
+            pass
+        for end in (here, there):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        self.listener.close()
+
+
+def stamped(number, octets):
+    person = PEOPLE[number % len(PEOPLE)]
+    return (f"Return-Path: <s{number}@customer.example>\r\nX-Rcpt-To: {person}@example.com\r\n"
+            f"Received: by mx.provider.example; today\r\n").encode() + octets
+
+
+def connect(port):
+    client = imaplib.IMAP4("127.0.0.1", port)
+    client.login(LOGIN, PASSWORD)
+    client.select()
+    return client
+
+
+def held_by(port):
+    """Every message there, as another client reads it."""
+    client = connect(port)
+    answer = client.fetch("1:*", "(BODY.PEEK[])")[1] if int(client.select()[1][0]) else []
+    client.logout()
+    return [run_fetch.Message(part[1]) for part in answer if isinstance(part, tuple)]
+
+
+def fill(box, messages):
+    for part in ("new", "cur", "tmp"):
+        (box / part).mkdir(parents=True)
+    for number, octets in enumerate(messages):
+        (box / "cur" / f"{1700000000 + number}.M1P1.other:2,").write_bytes(
+            stamped(number, octets).replace(b"\r\n", b"\n"))
+    subprocess.run(["chown", "-R", "991:991", str(box)], check=True)
+
+
+def configure(root, **changes):
+    text = run_fetch.ACCOUNT.format(port=RELAY, login=LOGIN, keep=changes.get("keep", "0"))
+    text = text.replace("pop3://", "imap://") + 'every = "idle"\nrenew = "10s"\n'
+    (root / "fetch/host.toml").write_text(text)
+
+
+def changed(root, box):
+    """Dovecot's own files go: the next login numbers the mailbox anew."""
+    time.sleep(1.1)  # a UIDVALIDITY is a time in seconds
+    for path in box.glob("dovecot*"):
+        path.unlink()
+
+
+def watch(binary, root, port, count):
+    """Appends messages while the office waits; how long each took, and what was wrong."""
+    process = subprocess.Popen([binary, "--root", str(root), "fetch", "--watch"], cwd=root,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    times, client = [], connect(port)
+    try:
+        time.sleep(2)
+        for number in range(count):
+            before = sum(1 for _ in (root / "mail").glob("*/*/new/*"))
+            client.append("INBOX", None, None, stamped(900_000 + number * len(PEOPLE), b"Subject: x\r\n\r\nx\r\n"))
+            began = time.monotonic()
+            while sum(1 for _ in (root / "mail").glob("*/*/new/*")) == before:
+                if time.monotonic() - began > 30:
+                    return times, [f"message {number} did not come: {process.poll()}"]
+                time.sleep(0.002)
+            times.append(time.monotonic() - began)
+    finally:
+        client.logout()
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=30)[1]
+    return times, [] if process.returncode == 0 else [f"fetch --watch ended with {process.returncode}: {said}"]
+
+
+def one(how, extra, binary, place, messages):
+    box = place / "dovecot/mail" / LOGIN
+    fill(box, messages)
+    faults, root = [], place / "office"
+    with peers.dovecot("dovecot", place / "dovecot", DOVECOT_IMAP, DOVECOT_POP3, PASSWORD, extra), \
+            Relay(RELAY, DOVECOT_IMAP) as relay:
+        held = held_by(DOVECOT_IMAP)
+        if len(held) != len(messages):
+            faults.append(f"Dovecot gives {len(held)} of {len(messages)} messages")
+        run_fetch.make_office(root, RELAY, LOGIN, "forever")
+        configure(root, keep="forever")
+        some_held = 1 if any(not run_fetch.destinations(m.person) for m in held) else 0
+        said, took = run_fetch.fetch(binary, root, some_held)
+        octets, turns = relay.octets, relay.turns
+        faults += said + run_fetch.judge(root, held)
+        changed(root, box)
+        faults += run_fetch.fetch(binary, root, 0)[0] + run_fetch.judge(root, held)
+        configure(root, keep="0")
+        faults += run_fetch.fetch(binary, root, 0)[0] + run_fetch.judge(root, held)
+        if left := len(held_by(DOVECOT_IMAP)):
+            faults.append(f"{left} messages are left on the server")
+        times, said = watch(binary, root, DOVECOT_IMAP, 1 if how == "no IDLE" else 5)
+        faults += said
+    print(f"{how}: {len(held)} messages in {took:.2f} s, {octets:,} octets on the wire, {turns} turns; "
+          f"arrivals after {', '.join(f'{t:.2f}' for t in times)} s; {len(faults)} faults", file=sys.stderr)
+    return octets, [f"{how}: {fault}" for fault in faults]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sample", type=int, default=300, help="ordinary messages; 0: all")
+    parser.add_argument("--keep", action="store_true", help="leave the directory")
+    options = parser.parse_args()
+    if not corpus.place():
+        corpus.absent("the office fetched nothing by IMAP")
+        return 0
+    if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
+        unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
+    cell.own_network()
+    place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
+    binary = os.environ.get("MAILHANDLER", str(unpack.TREE / "build/mailhandler"))
+    messages = [octets for _, octets in [*corpus.edge(), *corpus.sample(corpus.realistic(), options.sample)]
+                if not corpus.has_bare_cr(octets)]
+    octets, faults = collections.Counter(), []
+    try:
+        for number, (how, extra) in enumerate(HOW.items()):
+            (place / str(number)).mkdir()
+            octets[how], said = one(how, extra, binary, place / str(number), messages)
+            faults += said
+    finally:
+        print(f"left in {place}") if options.keep else shutil.rmtree(place)
+    if octets["everything"] * 3 > octets["no COMPRESS"] * 2:
+        faults.append(f"COMPRESS saves too little: {octets['everything']} of {octets['no COMPRESS']} octets")
+    for fault in faults[:60]:
+        print("FAULT " + fault)
+    print(f"fetch by IMAP: {len(messages)} messages, {len(HOW)} ways, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
