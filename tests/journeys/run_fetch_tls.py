@@ -11,6 +11,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
+from imapd import Imapd  # noqa: E402
 from pop3d import Pop3d  # noqa: E402
 
 BINARY = os.environ.get("MAILHANDLER", str(HERE.parents[1] / "build" / "mailhandler"))
@@ -35,8 +36,8 @@ class Secure(unittest.TestCase):
         self.out = done.stdout
         return done.returncode
 
-    def add(self, server, *arguments, name="office", password="secret\n"):
-        return self.run_it("add-fetch", name, f"pop3://localhost:{server.port}", "example.com",
+    def add(self, server, *arguments, name="office", password="secret\n", scheme="pop3"):
+        return self.run_it("add-fetch", name, f"{scheme}://localhost:{server.port}", "example.com",
                            "--password-stdin", *arguments, password=password)
 
     def test_a_certificate_is_trusted_by_its_fingerprint_and_only_then(self):
@@ -102,12 +103,27 @@ class Secure(unittest.TestCase):
             self.assertEqual(self.run_it("check", "--remote"), 78)
         self.assertEqual(self.run_it("check", "--remote"), 75)
 
-    def test_what_this_version_cannot_do_is_said(self):
-        for more in (["imap://localhost:1"], ["pop3://localhost:1", "--deliver", "lmtp://127.0.0.1:24"]):
-            self.assertEqual(self.run_it("add-fetch", "office", more[0], "example.com", "--tls", "none",
-                                         "--password-stdin", *more[1:], password="secret\n"), 0, self.talk)
+    def test_the_same_by_imap(self):
+        with Imapd([(5, MESSAGES[0][1])], context=self.context) as server:
+            self.assertEqual(self.add(server, "--no-login", scheme="imap"), 0, self.talk)
             self.assertEqual(self.run_it("fetch"), 78)
-            self.assertIn("version", self.talk)
+            self.assertIn("certificate", self.talk)
+            self.assertFalse([c for c in server.commands if c.startswith("AUTHENTICATE")])
+            (self.root / "fetch/office.toml").unlink()
+            self.assertEqual(self.add(server, scheme="imap"), 78)
+            fingerprint = re.search(r"fingerprint  (\S+)", self.talk)[1]
+            self.assertEqual(self.add(server, "--trust-certificate", fingerprint, scheme="imap"), 0, self.talk)
+            server.behind_starttls = b"* OK forged\r\n"
+            self.assertEqual(self.run_it("fetch"), 75, self.talk)
+            self.assertEqual(len(server.messages), 1)
+            server.behind_starttls = b""
+            self.assertEqual(self.run_it("check", "--remote"), 0, self.talk)
+            self.assertIn("1 messages wait", self.talk)
+            self.assertEqual(self.run_it("fetch"), 0, self.talk)
+            self.assertEqual(server.messages, [])
+            server.context = None
+            self.assertEqual(self.run_it("fetch"), 78)
+            self.assertIn("STARTTLS", self.talk)
 
 
 if __name__ == "__main__":

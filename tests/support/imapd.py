@@ -14,6 +14,7 @@ import base64
 import select
 import socket
 import socketserver
+import ssl
 import threading
 
 
@@ -28,7 +29,7 @@ class Session(socketserver.StreamRequestHandler):
         with self.owner.lock:
             self.owner.sessions += 1
         try:
-            self.say(f"* OK [CAPABILITY {self.owner.capabilities}] ready")
+            self.say(f"* OK [CAPABILITY {self.offered()}] ready")
             while self.command():
                 pass
         except (Cut, OSError, ValueError):
@@ -42,6 +43,7 @@ class Session(socketserver.StreamRequestHandler):
             super().finish()
         except OSError:
             pass
+        self.connection.close()  # the TLS socket took the first one's place
 
     def say(self, line):
         self.send(line.encode() + b"\r\n")
@@ -76,9 +78,21 @@ class Session(socketserver.StreamRequestHandler):
         self.say(f"{tag} BAD what?")
         return True
 
+    def offered(self):
+        secure = isinstance(self.connection, ssl.SSLSocket)
+        return self.owner.capabilities + (" STARTTLS" if self.owner.context and not secure else "")
+
     def do_CAPABILITY(self, tag, rest):
-        self.say(f"* CAPABILITY {self.owner.capabilities}")
+        self.say(f"* CAPABILITY {self.offered()}")
         self.say(f"{tag} OK done")
+        return True
+
+    def do_STARTTLS(self, tag, rest):
+        if not self.owner.context:
+            return self.unknown(tag, rest)
+        self.send(f"{tag} OK begin\r\n".encode() + self.owner.behind_starttls)
+        self.connection = self.owner.context.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
         return True
 
     def do_AUTHENTICATE(self, tag, rest):
@@ -194,10 +208,11 @@ class Session(socketserver.StreamRequestHandler):
 
 
 class Imapd:
-    def __init__(self, messages=(), *, password="secret", port=0,
+    def __init__(self, messages=(), *, password="secret", port=0, context=None,
                  capabilities="IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=OAUTHBEARER UIDPLUS IDLE"):
         self.messages, self.password, self.capabilities = list(messages), password, capabilities
         self.validity, self.marked, self.hooks, self.cut_after = 7, set(), {}, None
+        self.context, self.behind_starttls = context, b""
         self.sessions, self.commands = 0, []
         self.last = max((uid for uid, _ in self.messages), default=0)
         self.lock = threading.Lock()
