@@ -185,17 +185,18 @@ struct Annotations {
 
 // --- the selected mailbox ----------------------------------------------------------------
 
+// QRESYNC of SELECT (RFC 7162 section 3.2.5): what the client knew. `known` empty: everything.
+struct Resync {
+    std::uint32_t uid_validity = 0;
+    ModSeq modseq = 0;
+    UidSet known;
+};
+
 // SELECT, EXAMINE. What was selected before is not any more, even when this fails. → Selected
 struct Select {
     std::string name;
     bool read_only = false;
     bool condstore = false;  // the client uses modseqs: they are to outlive the server's process
-    // QRESYNC (RFC 7162 section 3.2.5): what the client knew. `known` empty: everything.
-    struct Resync {
-        std::uint32_t uid_validity = 0;
-        ModSeq modseq = 0;
-        UidSet known;
-    };
     std::optional<Resync> resync;
 };
 struct Selected {

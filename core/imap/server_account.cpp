@@ -135,7 +135,7 @@ void ServerSession::tell_metadata(const MetadataWish& wish, Annotations answer) 
 }
 
 // The entry itself, or one so many levels below it.
-bool ServerSession::MetadataWish::wants(std::string_view entry) const {
+bool MetadataWish::wants(std::string_view entry) const {
     for (const std::string& wanted : entries) {
         if (entry == wanted) return true;
         if (below == 0 || !entry.starts_with(wanted) || entry[wanted.size()] != '/') continue;

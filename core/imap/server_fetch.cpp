@@ -1,6 +1,7 @@
 // FETCH (RFC 9051 section 6.4.5). What the view knows is answered at once, contents are asked for
 // in batches; responses leave as they are made.
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "imap/server_session.hpp"

@@ -102,7 +102,8 @@ void ServerSession::create(Lexer& words) {
             return bad("CREATE takes a name and (USE (attribute))");
         if (!take_use(words, question.use)) return no("[USEATTR] That use is not known here");
         if (words.space()) return no("[USEATTR] A mailbox has one use");
-        if (!words.take(')') || !words.take(')')) return bad("CREATE takes a name and (USE (attribute))");
+        if (!words.take(')') || !words.take(')'))
+            return bad("CREATE takes a name and (USE (attribute))");
     }
     if (!ends(words)) return;
     auto name = mailbox_name(*given);

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t at_once = 16 * 1024;
 
 // "QRESYNC" SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"
-bool take_resync(Lexer& words, Select::Resync& resync) {
+bool take_resync(Lexer& words, Resync& resync) {
     if (!words.space() || !words.take('(')) return false;
     const auto validity = words.nz_number();
     const auto modseq = validity && words.space() ? words.number() : std::nullopt;

@@ -24,15 +24,11 @@
 #include <string_view>
 #include <vector>
 
-#include "imap/append_command.hpp"
 #include "imap/command_reader.hpp"
-#include "imap/fetch_command.hpp"
-#include "imap/list_command.hpp"
 #include "imap/question.hpp"
 #include "imap/response.hpp"
-#include "imap/search_command.hpp"
+#include "imap/server_runs.hpp"
 #include "imap/view.hpp"
-#include "wire/dot_stream.hpp"
 
 namespace mailhandler::imap {
 
@@ -171,14 +167,6 @@ class ServerSession {
     void ask_quota();
     void getmetadata(Lexer& words);
     void setmetadata(Lexer& words);
-    // What GETMETADATA asks for.
-    struct MetadataWish {
-        std::string mailbox;
-        std::vector<std::string> entries;
-        std::optional<std::uint64_t> max_size;  // octets of a value
-        std::size_t below = 0;                  // levels below each entry
-        bool wants(std::string_view entry) const;
-    };
     void tell_metadata(const MetadataWish& wish, Annotations answer);
 
     // server_select.cpp
@@ -270,32 +258,7 @@ class ServerSession {
     std::size_t errors_ = 0, refused_logins_ = 0;
     Instant deadline_{}, login_by_{}, idle_until_{};
 
-    // what only some commands need
-    struct ListRun {
-        ListCommand command;
-        std::vector<Listed> listed;
-        std::vector<StatusOf> statuses;
-        std::size_t next = 0, status = 0;
-        bool lsub = false;
-    };
-    struct FetchRun {
-        FetchCommand command;
-        View::Walk walk;
-        std::vector<Uid> batch;
-        std::vector<Flags> before;  // of the batch, where \Seen may be set
-        std::vector<Content> contents;
-        std::size_t next = 0;  // of `batch`
-        bool gone = false;     // one has vanished
-        std::optional<Verdict> failed;
-    };
-    struct AppendRun {
-        std::string mailbox;
-        std::string octets;  // not yet handed on
-        wire::DotDecoder decoder{false};
-        bool touched = false;               // the owner has something to discard
-        bool utf8 = false;                  // UTF8 (…): a parenthesis comes behind it
-        std::optional<std::string> failed;  // the command's end, already decided
-    };
+    // what only some commands need (imap/server_runs.hpp)
     std::optional<ListRun> list_;
     std::optional<FetchRun> fetch_;
     std::optional<SearchCommand> search_;

@@ -146,7 +146,8 @@ Io Conduct::try_hear() {
 Io Conduct::try_hear_squeezed() {
     for (;;) {
         if (!squeeze_->in.read(squeeze_->heard, block_size)) {
-            fail(Fault{stream_.peer().address, "what was received cannot be decompressed", true, 0});
+            fail(
+                Fault{stream_.peer().address, "what was received cannot be decompressed", true, 0});
             return Io::failed;
         }
         heard_ = squeeze_->heard;
