@@ -30,7 +30,9 @@ void add_first(FetchCommand& command, FetchItem::Kind kind, const char* label) {
 void ServerSession::fetch(Lexer& words) {
     auto set = take_set(words);
     if (!set) return;
-    auto command = words.space() ? parse_fetch(words) : std::nullopt;
+    const bool space = words.space();
+    const std::string items(words.rest());
+    auto command = space ? parse_fetch(words) : std::nullopt;
     if (!command) return bad("The items of FETCH are not understood");
     if (command->vanished && !(uid_ && qresync_))
         return bad("VANISHED needs UID FETCH and QRESYNC");
@@ -42,6 +44,8 @@ void ServerSession::fetch(Lexer& words) {
     FetchRun run{std::move(*command), View::Walk(*set), {}, {}, {}, 0, false, {}};
     fetch_.emplace(std::move(run));
     job_ = &ServerSession::fetch_more;
+    if (fetch_->command.needs_content() && !fetch_->command.changed_since && set->count() == 1)
+        join_followers(*set, items);
     if (!fetch_->command.vanished) return;
     VanishedSince question{*fetch_->command.changed_since, std::move(*set)};
     ask<Vanished>(std::move(question), [this](const Vanished& vanished) {
@@ -50,6 +54,42 @@ void ServerSession::fetch(Lexer& words) {
         vanished.uids.append_to(out_.text());
         out_.text() += "\r\n";
     });
+}
+
+// Takes the commands that wait behind this one and fetch the same of one later message each.
+void ServerSession::join_followers(const UidSet& set, std::string_view items) {
+    FetchRun& run = *fetch_;
+    std::vector<Uid> uids{set.first()};
+    std::deque<std::string> tags{tag_};
+    std::string tag;
+    while (uids.size() < settings_.batch) {
+        const auto uid = follower(reader_.peek_line(), items, tag);
+        if (!uid || *uid <= uids.back()) break;
+        reader_.next_line();
+        uids.push_back(*uid);
+        tags.push_back(tag);
+    }
+    if (uids.size() == 1) return;
+    run.walk = View::Walk(UidSet());
+    run.batch = std::move(uids);
+    run.tags = std::move(tags);
+}
+
+// The message that `line` fetches, where it does nothing else.
+std::optional<Uid> ServerSession::follower(std::string_view line, std::string_view items,
+                                           std::string& tag) {
+    if (line.empty()) return std::nullopt;
+    Lexer words(line);
+    const auto given = words.tag();
+    if (!given || !words.space()) return std::nullopt;
+    if (uid_ && (!words.word("UID") || !words.space())) return std::nullopt;
+    if (!words.word("FETCH") || !words.space()) return std::nullopt;
+    const auto text = words.token();
+    if (!text || text->size() > 10 || !words.space() || words.rest() != items) return std::nullopt;
+    const auto set = uid_ ? view_->uids(*text) : view_->numbers(*text);
+    if (!set || set->count() != 1) return std::nullopt;
+    tag = *given;
+    return set->first();
 }
 
 bool ServerSession::fetch_more() {
@@ -63,20 +103,12 @@ bool ServerSession::fetch_more() {
                 run.failed = std::move(content.verdict);
             else if (const auto index = view_->find(content.uid))
                 append_fetched(*index, &content);
+            if (!run.tags.empty()) end_single();
             continue;
         }
         if (run.next < run.batch.size()) return fetch_batch(), true;
         const auto index = run.walk.next(*view_);
-        if (!index) {
-            const bool gone = run.gone;
-            const auto failed = std::move(run.failed);
-            fetch_.reset();
-            if (failed)
-                complete(*failed, {});
-            else
-                complete(gone ? "OK [EXPUNGEISSUED] Some messages have vanished" : "OK Fetched");
-            return false;
-        }
+        if (!index) return end_fetch();
         const Message& message = (*view_)[*index];
         if (run.command.changed_since && message.modseq <= *run.command.changed_since) continue;
         if (!run.command.needs_content())
@@ -85,6 +117,34 @@ bool ServerSession::fetch_more() {
             fill_batch(message.uid);
     }
     return true;
+}
+
+bool ServerSession::end_fetch() {
+    const bool gone = fetch_->gone;
+    const auto failed = std::move(fetch_->failed);
+    fetch_.reset();
+    if (failed)
+        complete(*failed, {});
+    else
+        complete(gone ? "OK [EXPUNGEISSUED] Some messages have vanished" : "OK Fetched");
+    return false;
+}
+
+// The end of a command but for the last of those that were joined.
+void ServerSession::end_single() {
+    FetchRun& run = *fetch_;
+    tag_ = std::move(run.tags.front());
+    run.tags.pop_front();
+    if (run.tags.empty()) return;
+    out_.text() += tag_;
+    if (run.failed)
+        out_.text() += ' ' + refusal(*run.failed) + "\r\n";
+    else if (run.gone)
+        out_.text() += " OK [EXPUNGEISSUED] Some messages have vanished\r\n";
+    else
+        out_.text() += " OK Fetched\r\n";
+    run.failed.reset();
+    run.gone = false;
 }
 
 // Gathers UIDs to be asked for together, beginning with this one.

@@ -1,6 +1,7 @@
 // Commands that take several turns: what each remembers between them. Parts of ServerSession.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ struct FetchRun {
     std::size_t next = 0;           // of `batch`
     bool gone = false;              // one has vanished
     std::optional<Verdict> failed;  // one could not be had
+    // Several commands for one message each, carried out together: their tags, in the order of the
+    // messages from `batch` on.
+    std::deque<std::string> tags;
 };
 
 // APPEND, piece by piece.

@@ -13,6 +13,7 @@
 // - A sequence number changes only where the client expects it (RFC 9051 section 7.5.1).
 // - Memory is bounded whatever is announced or sent: before a login by Settings::login_command;
 //   afterwards by Settings::command and, for a message that is appended, Settings::spill.
+// - FETCHes of one message each that were pipelined are asked for together, up to Settings::batch.
 // - Responses leave in pieces of about 16 KiB, and messages as they are read from their files:
 //   100,000 messages need no more memory on their way than one.
 #pragma once
@@ -188,6 +189,10 @@ class ServerSession {
     // server_fetch.cpp
     void fetch(Lexer& words);
     bool fetch_more();
+    void join_followers(const UidSet& set, std::string_view items);
+    std::optional<Uid> follower(std::string_view line, std::string_view items, std::string& tag);
+    bool end_fetch();
+    void end_single();
     void fill_batch(Uid first);
     void fetch_batch();
     void fetched(Fetched fetched);
