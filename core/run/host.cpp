@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "run/housekeeping.hpp"
+#include "run/imap.hpp"
 #include "run/pop3.hpp"
 #include "run/smtp.hpp"
 #include "store/leftovers.hpp"
@@ -52,6 +53,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       bounces_(names_, clock),
       room_{disk, layout, store_, names_, quotas_, clock, recorder_, log_, snapshot},
       logins_(clock),
+      mailboxes_({disk, store_, names_, clock, random_, log_}, agent::ImapContents::cache_version),
       disk_pool_("disk", disk_threads),
       password_pool_("password", password_threads),
       configuration_pool_("configuration", 1),
@@ -67,18 +69,20 @@ Result<> Host::open() {
     const config::Server& server = *room_.snapshot.server;
     if (auto opened = open_tls(server); !opened) return opened;
     if (auto opened = open_outgoing(); !opened) return opened;
+    auto mailbox_watch = net::WatchDirectories::open(loop_, log_);
+    if (!mailbox_watch) return tl::unexpected(mailbox_watch.error());
+    mailbox_watch_ = std::move(*mailbox_watch);
     add_services();
     for (const auto& [key, service] : wanted(server))
         if (auto opened = open_listener(key, *service); !opened) return opened;
 
-    auto watch = net::WatchFiles::open(
-        loop_, {layout_.root(), layout_.domains_dir(), layout_.fetch_dir()},
-        [this](const std::vector<std::string>& paths) { look(paths); });
+    auto watch =
+        net::WatchFiles::open(loop_, {layout_.root(), layout_.domains_dir(), layout_.fetch_dir()},
+                              [this](const std::vector<std::string>& paths) { look(paths); });
     if (!watch) return tl::unexpected(watch.error());
     watch_ = std::move(*watch);
     disk_pool_.post([this] {
-        const std::size_t removed =
-            store::remove_leftovers(disk_, layout_, clock_.wall(), log_);
+        const std::size_t removed = store::remove_leftovers(disk_, layout_, clock_.wall(), log_);
         if (removed != 0) log_.info(fmt::format("removed {} files that crashes left", removed));
     });
     if (auto opened = queue_.open(); !opened) return opened;
@@ -116,18 +120,23 @@ void Host::add_services() {
     const SmtpShared shared{spf_, logins_, allowance_};
     add(std::make_unique<SmtpService>("smtp", Service::mx, false, room_, shared, means_));
     add(std::make_unique<SmtpService>("lmtp", Service::lmtp, false, room_, shared, means_));
-    add(std::make_unique<SmtpService>("submission", Service::submission, false, room_, shared, means_));
-    add(std::make_unique<SmtpService>("submissions", Service::submission, true, room_, shared, means_));
-    for (const bool implicit_tls : {false, true})
+    add(std::make_unique<SmtpService>("submission", Service::submission, false, room_, shared,
+                                      means_));
+    add(std::make_unique<SmtpService>("submissions", Service::submission, true, room_, shared,
+                                      means_));
+    for (const bool implicit_tls : {false, true}) {
         add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, means_));
+        add(std::make_unique<ImapService>(implicit_tls, room_, mailboxes_, logins_, *mailbox_watch_,
+                                          means_));
+    }
 }
 
 std::vector<std::string> Host::listening() const {
     std::vector<std::string> lines;
     for (const auto& [key, listener] : listeners_) {
         const auto endpoint = listener->endpoint();
-        lines.push_back(listener_key(key.substr(0, key.find(' ')),
-                                     endpoint.address().to_string(), endpoint.port()));
+        lines.push_back(listener_key(key.substr(0, key.find(' ')), endpoint.address().to_string(),
+                                     endpoint.port()));
     }
     return lines;
 }
@@ -157,9 +166,9 @@ void Host::signalled(int signal) {
 
 Result<> Host::open_tls(const config::Server& server) {
     if (server.tls.certificate.empty()) return {};
-    auto tls = net::TlsServer::load({layout_.from_root(server.tls.certificate),
-                                     layout_.from_root(server.tls.key)},
-                                    clock_, log_);
+    auto tls = net::TlsServer::load(
+        {layout_.from_root(server.tls.certificate), layout_.from_root(server.tls.key)}, clock_,
+        log_);
     if (!tls) return tl::unexpected(tls.error());
     // Handshakes under way hold what they need; the role itself is asked on this thread only.
     tls_ = std::move(*tls);
@@ -194,8 +203,8 @@ std::map<std::string, net::Service*> Host::wanted(const config::Server& server) 
 }
 
 Result<> Host::open_listener(const std::string& key, net::Service& service) {
-    auto listener = net::Listener::open(loop_, key.substr(key.find(' ') + 1), service,
-                                        connections_, log_);
+    auto listener =
+        net::Listener::open(loop_, key.substr(key.find(' ') + 1), service, connections_, log_);
     if (!listener) return tl::unexpected(listener.error());
     listeners_[key] = std::move(*listener);
     return {};
@@ -313,9 +322,8 @@ void Host::drain(bool now) {
     connections_.drain();
     collections_.drain();
     queue_.drain();
-    connections_.when_empty([this] {
-        collections_.when_idle([this] { queue_.when_idle([this] { loop_.stop(); }); });
-    });
+    connections_.when_empty(
+        [this] { collections_.when_idle([this] { queue_.when_idle([this] { loop_.stop(); }); }); });
 }
 
 }  // namespace mailhandler::run

@@ -13,17 +13,20 @@
 #include "agent/allowance.hpp"
 #include "agent/logins.hpp"
 #include "agent/recorder.hpp"
+#include "base/random.hpp"
 #include "net/connections.hpp"
 #include "net/drive.hpp"
 #include "net/listen.hpp"
 #include "net/pool.hpp"
 #include "net/spf.hpp"
 #include "net/tls.hpp"
+#include "net/watch_directories.hpp"
 #include "net/watch_files.hpp"
 #include "run/collections.hpp"
 #include "run/queue.hpp"
 #include "store/journal.hpp"
 #include "store/layout.hpp"
+#include "store/mailboxes.hpp"
 #include "store/spool.hpp"
 
 namespace mailhandler::run {
@@ -83,12 +86,15 @@ class Host {
     agent::Mailroom room_;
     agent::Logins logins_;
     agent::Allowance allowance_;
+    SystemRandom random_;
+    store::Mailboxes mailboxes_;  // that IMAP sessions share
     std::unique_ptr<net::TlsServer> tls_;
 
     net::Pool disk_pool_, password_pool_, configuration_pool_;
     net::Means means_;
     Collections collections_;
     Queue queue_;
+    std::unique_ptr<net::WatchDirectories> mailbox_watch_;  // wakes those who idle
     std::vector<std::unique_ptr<net::Service>> services_;
     std::map<std::string, net::Service*> by_name_;
     std::map<std::string, std::unique_ptr<net::Listener>> listeners_;

@@ -9,7 +9,8 @@ namespace mailhandler::run {
 namespace {
 
 // {0} the host's name, {1} where listeners begin: "0.0.0.0:" or "127.0.0.1:", then the ports.
-constexpr const char* server_format = R"(# The mail server of this root. mailhandler.toml(5) explains every key;
+constexpr const char* server_format =
+    R"(# The mail server of this root. mailhandler.toml(5) explains every key;
 # 'mailhandler check' tells what is wrong with it. A running server takes changes up by itself.
 
 hostname   = "{hostname}"
@@ -21,7 +22,8 @@ pop3   = ["{address}:{pop3}"]
 # pop3s = ["{address}:{pop3s}"]
 # lmtp  = ["127.0.0.1:24"]
 # submission = ["{address}:{submission}"]   # your own users send, after logging in
-# Not served by this version: imap = ["{address}:{imap}"]
+imap   = ["{address}:{imap}"]
+# imaps = ["{address}:{imaps}"]
 
 [tls]
 certificate = "tls/cert.pem"         # a self-signed pair to begin with; read again when it changes
@@ -93,7 +95,7 @@ std::string server_text(const InitOptions& options) {
                     fmt::arg("address", own ? "0.0.0.0" : "127.0.0.1"),
                     fmt::arg("smtp", own ? 25 : 2525), fmt::arg("submission", own ? 587 : 2587),
                     fmt::arg("pop3", own ? 110 : 2110), fmt::arg("pop3s", own ? 995 : 2995),
-                    fmt::arg("imap", own ? 143 : 2143));
+                    fmt::arg("imap", own ? 143 : 2143), fmt::arg("imaps", own ? 993 : 2993));
     if (options.root == packaged_root) text += packaged_paths;
     return text;
 }

@@ -245,7 +245,7 @@ Result<> Uids::create() {
     first_line_ = fmt::format("3 V{} N1 G{:016x}{:016x}", *validity, random_.bits(), random_.bits());
     auto written = disk::replace_file(disk_, path_, first_line_ + '\n');
     if (!written) return written;
-    log_.info(fmt::format("{}: there was no list of UIDs; a new one with UIDVALIDITY {}", path_,
+    log_.debug(fmt::format("{}: there was no list of UIDs; a new one with UIDVALIDITY {}", path_,
                           *validity));
     validity_ = *validity;
     end_ = first_line_.size() + 1;
