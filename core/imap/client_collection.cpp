@@ -11,6 +11,7 @@ namespace mailhandler::imap {
 namespace {
 
 constexpr std::size_t orders_at_once = 2;
+constexpr std::size_t most_unanswered = 100;
 constexpr std::uint64_t header_octets = 4096;  // what a header counts for in the window
 
 }  // namespace
@@ -33,7 +34,11 @@ std::string_view ClientCollection::items() const {
 }
 
 std::string ClientCollection::next_set(std::uint64_t tag) {
-    if (orders_.size() >= orders_at_once || remaining() == 0) return {};
+    const auto coming = std::count_if(orders_.begin(), orders_.end(),
+                                      [](const Order& order) { return order.left != 0; });
+    if (static_cast<std::size_t>(coming) >= orders_at_once || orders_.size() >= most_unanswered ||
+        remaining() == 0)
+        return {};
     UidSets set(*listing_);
     if (!alone_.empty()) {
         set.add(alone_.front());
@@ -47,8 +52,9 @@ std::string ClientCollection::next_set(std::uint64_t tag) {
         }
     }
     std::string text = set.text();
-    orders_.push_back({tag, set.take()});
-    for (const std::uint32_t index : orders_.back().indexes) states_[index] = State::asked;
+    orders_.push_back({tag, set.take(), 0});
+    orders_.back().left = orders_.back().indexes.size();
+    for (const std::uint32_t index : orders_.back().indexes) states_[index] = tag;
     return text;
 }
 
@@ -83,8 +89,9 @@ void ClientCollection::body(std::string_view octets) {
 bool ClientCollection::end_body(std::optional<std::uint64_t> uid, bool nil) {
     in_body_ = false;
     const auto index = uid ? listing_->find(static_cast<Uid>(*uid)) : std::nullopt;
-    if (!index || states_[*index] != State::asked) return false;
-    states_[*index] = State::had;
+    if (!index || states_[*index] == idle || states_[*index] == had) return false;
+    const std::uint64_t tag = std::exchange(states_[*index], had);
+    for (Order& order : orders_) order.left -= order.tag == tag ? 1 : 0;
     wire::Piece& last = piece();
     last.index = *index;
     ++ended_;
@@ -105,7 +112,7 @@ bool ClientCollection::end_body(std::optional<std::uint64_t> uid, bool nil) {
 }
 
 void ClientCollection::end(std::uint32_t index, wire::Piece::End end, std::string_view words) {
-    states_[index] = State::had;
+    states_[index] = had;
     ++ended_;
     pieces_.push_back({index, true, end, std::string(words)});
 }
@@ -116,7 +123,7 @@ void ClientCollection::answered(std::uint64_t tag, bool ok, std::string_view wor
     if (order == orders_.end()) throw std::logic_error("imap: an answer to no command");
     const bool single = order->indexes.size() == 1;
     for (const std::uint32_t index : order->indexes) {
-        if (states_[index] == State::had) continue;
+        if (states_[index] == had) continue;
         if (ok) {
             ++counts_.gone;
             end(index, wire::Piece::End::gone);
@@ -124,7 +131,7 @@ void ClientCollection::answered(std::uint64_t tag, bool ok, std::string_view wor
             ++counts_.refused;
             end(index, wire::Piece::End::refused, wire::printable(words));
         } else {
-            states_[index] = State::idle;
+            states_[index] = idle;
             alone_.push_back(index);
         }
     }

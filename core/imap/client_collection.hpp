@@ -2,7 +2,8 @@
 // under way, message text gathered into Pieces. Fed by ClientSession, and pure.
 //
 // Commands ask for many messages each, and two are under way: while one is answered the next is
-// there already. A server that answers NO or BAD because of one bad message has that command's
+// there already. One counts as under way until its messages have come, for its OK may be long in
+// coming: Dovecot puts it off while there are other commands. A server that answers NO or BAD because of one bad message has that command's
 // others asked for one by one. What OK leaves out is gone.
 #pragma once
 
@@ -52,8 +53,10 @@ class ClientCollection {
     struct Order {
         std::uint64_t tag = 0;
         std::vector<std::uint32_t> indexes;
+        std::size_t left = 0;  // of them that have not come
     };
-    enum class State : std::uint8_t { idle, asked, had };
+    // Of a message: not asked for, come or given up, or asked for by the command of this tag.
+    static constexpr std::uint64_t idle = 0, had = ~0ull;
     std::size_t remaining() const { return plan_.fetch.size() - next_ + alone_.size(); }
     std::uint64_t cost(std::uint32_t index) const;
     wire::Piece& piece();
@@ -65,7 +68,7 @@ class ClientCollection {
     std::size_t next_ = 0;              // of plan_.fetch
     std::deque<std::uint32_t> alone_;   // to be asked for one by one
     std::vector<Order> orders_;
-    std::vector<State> states_;         // by index
+    std::vector<std::uint64_t> states_;  // by index
 
     bool in_body_ = false, too_large_ = false;
     std::uint64_t octets_ = 0;  // of the message under way
