@@ -82,9 +82,10 @@ class Reporter {
         std::string line = fmt::format("{} of {} messages, {} of {}", done, planned,
                                        size_text(octets), size_text(octets_planned));
         if (rate > 0) {
-            const double left = static_cast<double>(octets_planned - std::min(octets, octets_planned));
-            line += fmt::format(", {}/s, {:.0f} s left", size_text(static_cast<std::uint64_t>(rate)),
-                                left / rate);
+            const double left =
+                static_cast<double>(octets_planned - std::min(octets, octets_planned));
+            line += fmt::format(", {}/s, {:.0f} s left",
+                                size_text(static_cast<std::uint64_t>(rate)), left / rate);
         }
         constexpr std::size_t width = 20;
         const std::size_t filled = static_cast<std::size_t>(width * done / planned);
@@ -112,6 +113,8 @@ class Reporter {
         for (const auto& [reason, count] : harvest.held)
             rows.push_back({"  held: " + reason, std::to_string(count)});
         if (harvest.dropped) rows.push_back({"  dropped", std::to_string(harvest.dropped)});
+        if (harvest.bounced) rows.push_back({"  bounced", std::to_string(harvest.bounced)});
+        if (harvest.forwarded) rows.push_back({"  forwarded", std::to_string(harvest.forwarded)});
         for (const auto& [why, count] : harvest.waiting)
             rows.push_back({"  stay on the server: " + why, std::to_string(count)});
         print_table(context_.out, rows);
@@ -121,13 +124,16 @@ class Reporter {
     void write_survey(const agent::HeaderSurvey& survey) {
         for (const agent::HeaderSurvey::Header& header : survey.headers()) {
             if (header.messages == 0 && header.below == 0) continue;
-            context_.out << '\n' << printable(fmt::format(
-                "{}: in {} of {} messages, decides in {}; {} distinct values; {} would be placed "
-                "by it{}",
-                header.name, header.messages, survey.messages(), header.decided,
-                header.values.size() + header.more, header.placed,
-                header.below ? fmt::format("; only below the trusted block in {}", header.below)
-                             : ""))
+            context_.out << '\n'
+                         << printable(fmt::format(
+                                "{}: in {} of {} messages, decides in {}; {} distinct values; {} "
+                                "would be placed "
+                                "by it{}",
+                                header.name, header.messages, survey.messages(), header.decided,
+                                header.values.size() + header.more, header.placed,
+                                header.below ? fmt::format("; only below the trusted block in {}",
+                                                           header.below)
+                                             : ""))
                          << '\n';
             std::vector<std::vector<std::string>> rows;
             for (const auto& [text, value] : header.values)
@@ -152,7 +158,8 @@ class Reporter {
         json_.member("again", harvest.again).member("recovered", harvest.recovered);
         write_counts("placed", harvest.placed);
         write_counts("held", harvest.held);
-        json_.member("dropped", harvest.dropped);
+        json_.member("dropped", harvest.dropped).member("bounced", harvest.bounced);
+        json_.member("forwarded", harvest.forwarded);
         write_counts("waiting", harvest.waiting);
         json_.member("skipped", harvest.skipped).member("deleted", harvest.deleted);
         json_.member("left", harvest.left);
@@ -201,8 +208,9 @@ class Reporter {
         const std::string who = harvest.fetch + ": ";
         for (const std::string& complaint : harvest.complaints) context_.say(who + complaint);
         if (harvest.braked) {
-            context_.say(who + "none of the first messages finds a recipient, so this first run was "
-                               "stopped; nothing was delivered, held or deleted. The headers say:");
+            context_.say(who +
+                         "none of the first messages finds a recipient, so this first run was "
+                         "stopped; nothing was delivered, held or deleted. The headers say:");
             for (const std::string& line : harvest.headers)
                 context_.err << "  " << printable(line) << '\n';
             context_.hint(fmt::format(
@@ -258,7 +266,8 @@ Command fetch() {
         .summary = "collect the remote mailboxes and sort what came",
         .description =
             "Collects from every account of fetch/, or from those named, sorts each message by the "
-            "address it was sent to, and deletes on the server what is safe, as 'keep' says. Killed "
+            "address it was sent to, and deletes on the server what is safe, as 'keep' says. "
+            "Killed "
             "at any instant, it neither loses nor doubles a message.\n\n"
             "The status is 1 when mail was newly held (see 'held'), 75 when something has to be "
             "tried again, 78 when the configuration is at fault; the gravest of several.\n\n"

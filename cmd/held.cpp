@@ -3,6 +3,7 @@
 #include <map>
 #include <unistd.h>
 
+#include "agent/forward.hpp"
 #include "agent/header_survey.hpp"
 #include "agent/held_review.hpp"
 #include "agent/release.hpp"
@@ -141,14 +142,19 @@ int remove(Context& context, store::Held& held, const std::string& id) {
 
 class Releaser {
   public:
-    Releaser(Context& context, const Root& root, store::Held& held,
-             std::optional<mail::Address> to)
-        : context_(context), root_(root), held_(held), to_(std::move(to)),
+    Releaser(Context& context, const Root& root, store::Held& held, std::optional<mail::Address> to,
+             mail::Srs srs)
+        : context_(context),
+          root_(root),
+          held_(held),
+          to_(std::move(to)),
           names_(context.clock, store::node_id(root.server.node),
                  static_cast<unsigned>(::getpid())),
+          spool_(context.disk, root.layout, context.clock, root.server.node),
+          srs_(std::move(srs)),
           release_({context.disk, root.layout, root.directory, local_date(context.clock.wall()),
-                    context.clock, names_,
-                    [this](const std::string& name) { return fetch(name); }}) {}
+                    context.clock, names_, [this](const std::string& name) { return fetch(name); },
+                    &spool_, &srs_, root.server.hostname}) {}
 
     int release(const std::string& id) {
         const auto released = release_.release(held_, id, to_);
@@ -201,6 +207,8 @@ class Releaser {
     const std::optional<mail::Address> to_;
     store::UniqueNames names_;
     std::map<std::string, std::optional<config::Fetch>> fetches_;
+    store::Spool spool_;
+    const mail::Srs srs_;
     agent::Release release_;
 };
 
@@ -231,7 +239,10 @@ int release(Context& context, store::Held& held, const Arguments& arguments) {
     if (!lock) return context.fail(lock.error());
     const auto ids = chosen(held, arguments);
     if (!ids) return context.fail(ids.error());
-    Releaser releaser(context, *root, held, std::move(to));
+    SystemRandom random;
+    auto srs = agent::load_srs(context.disk, root->layout, random);
+    if (!srs) return context.fail(srs.error());
+    Releaser releaser(context, *root, held, std::move(to), std::move(*srs));
     int worst = status::done;
     for (const auto& id : *ids) worst = gravest(worst, releaser.release(id));
     return worst;
@@ -248,7 +259,8 @@ int act(Context& context, store::Held& held, const std::string& verb, const Argu
     if (!ids) return context.fail(ids.error());
     int worst = status::done;
     for (const auto& id : *ids)
-        worst = gravest(worst, verb == "show" ? show(context, held, id) : remove(context, held, id));
+        worst =
+            gravest(worst, verb == "show" ? show(context, held, id) : remove(context, held, id));
     return worst;
 }
 
@@ -277,32 +289,41 @@ Command held() {
             "[held] keep says. 'list' (the default) groups it by reason, with what would mend "
             "each. 'show' prints why one is held, and its header. 'release' sorts it again by "
             "today's files: what can be placed is delivered and held no more; what cannot stays, "
-            "and the status is 1. With --to it goes to that address instead. A message held for one "
+            "and the status is 1. With --to it goes to that address instead. A message held for "
+            "one "
             "recipient is released to that one only; one held for its header is sorted as a "
             "whole. 'remove' deletes for good.\n\n"
-            "Reasons: would-bounce, would-forward (they wait for the outbound queue), "
+            "Reasons: would-bounce, would-forward (of released mail), "
             "never-bounce (nobody innocent may be bounced to), unknown, foreign-domain, "
             "elsewhere, missing-header, unusable-header, poison (cannot be read).\n\n"
             "With --json, list prints an array of {\"id\", \"when\", \"fetch\", \"reason\", "
             "\"text\", \"recipient\", \"to\", \"header\", \"sender\", \"message_id\", \"size\"}; "
             "show prints one such object for each, with the header as \"head\"; release an object "
-            "a line: {\"id\", \"released\", \"why\", \"fates\": [{\"recipient\", \"fate\"}]}; remove "
+            "a line: {\"id\", \"released\", \"why\", \"fates\": [{\"recipient\", \"fate\"}]}; "
+            "remove "
             "{\"id\", \"removed\"}.",
-        .arguments = {{"VERB", "list, show, release or remove", Completes::choice, false, false,
+        .arguments = {{"VERB",
+                       "list, show, release or remove",
+                       Completes::choice,
+                       false,
+                       false,
                        {"list", "show", "release", "remove"}},
                       {"ID", "the name of a held copy, as list shows it", Completes::held_id, false,
                        true}},
         .options = {{"--all", "", "with show, release and remove: everything that is held"},
-                    {"--reason", "REASON", "with list and --all: only what is held for this reason",
+                    {"--reason",
+                     "REASON",
+                     "with list and --all: only what is held for this reason",
                      Completes::choice,
                      {"would-bounce", "never-bounce", "unknown", "foreign-domain", "elsewhere",
                       "would-forward", "missing-header", "unusable-header", "poison",
                       "unreadable"}},
                     {"--to", "ADDR", "with release: to this address instead", Completes::address}},
-        .examples = {{"mailhandler held", "what is held, and what would mend it"},
-                     {"mailhandler held release --all", "after the configuration was mended"},
-                     {"mailhandler held release --all --reason foreign-domain --to admin@example.com",
-                      "let somebody look through it"}},
+        .examples =
+            {{"mailhandler held", "what is held, and what would mend it"},
+             {"mailhandler held release --all", "after the configuration was mended"},
+             {"mailhandler held release --all --reason foreign-domain --to admin@example.com",
+              "let somebody look through it"}},
         .run = run,
     };
 }

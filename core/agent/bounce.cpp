@@ -1,7 +1,5 @@
 #include "agent/bounce.hpp"
 
-#include <algorithm>
-#include <fmt/format.h>
 #include <utility>
 
 #include "mail/bounceable.hpp"
@@ -15,8 +13,7 @@ std::string why_never(const Unsent& unsent, const Result<mail::Address>& sender)
     if (unsent.message.kind == store::Queued::Kind::bounce) return "it is a bounce itself";
     const bool for_strangers = unsent.message.kind == store::Queued::Kind::forward ||
                                unsent.message.kind == store::Queued::Kind::handover;
-    if (for_strangers && !unsent.message.authenticated)
-        return "its sender is not authenticated";
+    if (for_strangers && !unsent.message.authenticated) return "its sender is not authenticated";
     mail::TrustedBlock block;
     block.has_return_path = true;
     block.return_path_text = unsent.message.original_sender;
@@ -53,25 +50,6 @@ store::Queued envelope_to(const mail::Address& sender, const mail::ComposedDsn& 
 
 }  // namespace
 
-std::string BounceBudget::take(const mail::Address& sender, bool authenticated, Instant now) {
-    const std::string key = sender.key();
-    const std::lock_guard lock(mutex_);
-    while (!sent_.empty() && now - sent_.front().when >= std::chrono::hours(1)) sent_.pop_front();
-    const auto counted = [this](auto matches) {
-        return static_cast<unsigned>(std::count_if(sent_.begin(), sent_.end(), matches));
-    };
-    if (sent_.size() >= limits_.in_all)
-        return fmt::format("{} bounces went out within the last hour", sent_.size());
-    if (counted([&](const Sent& one) { return one.to == key; }) >= limits_.to_one)
-        return fmt::format("its sender got {} bounces within the last hour", limits_.to_one);
-    if (!authenticated &&
-        counted([](const Sent& one) { return !one.authenticated; }) >= limits_.to_unproven)
-        return fmt::format("{} bounces to senders who may be forged went out within the last hour",
-                           limits_.to_unproven);
-    sent_.push_back({now, key, authenticated});
-    return {};
-}
-
 std::variant<Report, Untold> Bounces::about(const Unsent& unsent, const std::string& hostname) {
     const store::Queued& message = unsent.message;
     const bool failed = unsent.action == mail::DsnAction::failed;
@@ -85,7 +63,7 @@ std::variant<Report, Untold> Bounces::about(const Unsent& unsent, const std::str
     const bool precious = failed && message.kind != store::Queued::Kind::bounce &&
                           message.kind != store::Queued::Kind::relay;
     if (auto why = why_never(unsent, sender); !why.empty()) return Untold{std::move(why), precious};
-    if (auto why = budget_.take(*sender, message.authenticated, clock_.now()); !why.empty())
+    if (auto why = budget_.take(*sender, message.authenticated, clock_.wall()); !why.empty())
         return Untold{std::move(why), precious};
 
     dsn.action = unsent.action;

@@ -4,18 +4,17 @@
 // after it was taken on asks the same way. What is answered is put into the spool, or held, by who
 // asked: nothing is written here.
 //
-// Never told: the null sender, a list, an automaton (mail/bounceable.hpp), the sender of mail passed
-// on that nobody authenticated, and of our own bounces nobody. Everybody else only within the budget: a forged sender is somebody innocent, and a
-// thousand bounces are an attack of our making.
+// Never told: the null sender, a list, an automaton (mail/bounceable.hpp), the sender of mail
+// passed on that nobody authenticated, and of our own bounces nobody. Everybody else only within
+// the budget.
 #pragma once
 
-#include <deque>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "agent/bounce_budget.hpp"
 #include "base/clock.hpp"
 #include "mail/dsn.hpp"
 #include "store/maildir.hpp"
@@ -23,38 +22,13 @@
 
 namespace mailhandler::agent {
 
-// How many reports go out within any hour. In memory alone: a restart begins anew.
-class BounceBudget {
-  public:
-    struct Limits {
-        unsigned in_all = 300;
-        unsigned to_unproven = 60;  // of them: to senders that nobody authenticated
-        unsigned to_one = 10;       // to one sender
-    };
-    BounceBudget() : BounceBudget(Limits()) {}
-    explicit BounceBudget(Limits limits) : limits_(limits) {}
-
-    // Counts one, or says in words why not. Safe from several threads.
-    std::string take(const mail::Address& sender, bool authenticated, Instant now);
-
-  private:
-    struct Sent {
-        Instant when;
-        std::string to;
-        bool authenticated;
-    };
-    const Limits limits_;
-    std::mutex mutex_;
-    std::deque<Sent> sent_;  // of the last hour, so never more than in_all
-};
-
 // What is to be told about.
 struct Unsent {
     const store::Queued& message;
     std::span<const store::Owed> recipients;  // of it: who did not get it
     std::string_view header;                  // the message's beginning, all its header at least
     mail::DsnAction action = mail::DsnAction::failed;
-    WallTime until{};              // delayed: when it is given up
+    WallTime until{};               // delayed: when it is given up
     std::string_view content = {};  // the whole message, where its sender may have it back
 };
 
@@ -72,9 +46,13 @@ struct Untold {
 
 class Bounces {
   public:
-    // `names` and `clock` outlive it.
+    // `names` and `clock` outlive it. The budget is kept in memory, or beside others in the state
+    // directory.
     Bounces(store::UniqueNames& names, const Clock& clock, BounceBudget::Limits limits = {})
         : names_(names), clock_(clock), budget_(limits) {}
+    Bounces(store::UniqueNames& names, const Clock& clock, disk::Disk& disk,
+            const store::Layout& layout)
+        : names_(names), clock_(clock), budget_(disk, layout) {}
 
     // Safe from several threads. `hostname` is ours, of the configuration in force.
     std::variant<Report, Untold> about(const Unsent& unsent, const std::string& hostname);

@@ -5,16 +5,14 @@
 // nothing durable, store::Store does.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "agent/bounce.hpp"
 #include "agent/configuration.hpp"
 #include "agent/forward.hpp"
+#include "agent/outgoing.hpp"
 #include "agent/recorder.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -30,17 +28,6 @@
 #include "store/quota.hpp"
 
 namespace mailhandler::agent {
-
-// Where mail goes that leaves again. Outlives the receptions.
-struct Outgoing {
-    // Spool::prepare(): one more delivery for the commit.
-    std::function<Result<store::Delivery>(store::Queued&, std::span<const std::string_view> parts,
-                                          disk::File* spilled, std::string_view after)>
-        prepare;
-    std::function<void(const std::string& id)> queued;  // it is there; any thread
-    const mail::Srs& srs;
-    Bounces& bounces;
-};
 
 // Everything receptions share. Outlives them all.
 struct Mailroom {
@@ -59,8 +46,8 @@ struct Mailroom {
 
 class Reception {
   public:
-    // `client` is the session's own, read whenever a question is answered. In submission, what is not
-    // ours leaves by the queue.
+    // `client` is the session's own, read whenever a question is answered. In submission, what is
+    // not ours leaves by the queue.
     Reception(Mailroom& room, const smtp::Client& client, smtp::Service service);
 
     // Where each question is answered says smtp::place(): MayConnect, MayFrom, MayTo and Discard on

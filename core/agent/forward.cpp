@@ -39,6 +39,9 @@ Result<> make_secret(disk::Disk& disk, const store::Layout& layout, Random& rand
     const std::string hidden = path + '.' + random_text(random, 12);
     auto file = disk.create(hidden);
     if (!file) return tl::unexpected(file.error());
+    // Made by root, the server's own user has to read it.
+    if (const auto directory = disk.status(layout.state_dir()))
+        (void)(*file)->set_owner(directory->user, directory->group);
     auto written = (*file)->write(random_text(random, secret_size) + '\n');
     if (written) written = (*file)->sync();
     if (written) written = disk.rename_new(hidden, path);
@@ -97,7 +100,9 @@ Forward handed_over(const mail::Sender& sender, const mail::Recipient& recipient
     envelope.sender.size.reset();
     const bool same = recipient.address == delivered_to;
     envelope.owed.push_back({{delivered_to, recipient.notify, recipient.orcpt},
-                             same ? std::string() : recipient.address.given(), {}, false});
+                             same ? std::string() : recipient.address.given(),
+                             {},
+                             false});
     envelope.arrived = envelope.next_attempt = now;
     copy.ours = delivered_to;
     copy.lines = mail::envelope_lines(recipient.address.given(), delivered_to.key());

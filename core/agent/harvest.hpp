@@ -26,12 +26,14 @@ struct Harvest {
     std::map<std::string, std::uint64_t> placed;   // mailbox → copies
     std::map<std::string, std::uint64_t> held;     // reason → copies
     std::uint64_t dropped = 0;                     // recipients
+    std::uint64_t bounced = 0;                     // … whose sender is told
+    std::uint64_t forwarded = 0;                   // … who are elsewhere
     std::map<std::string, std::uint64_t> waiting;  // why messages stay on the server → how many
-    std::uint64_t gone = 0;       // listed, but somebody else deleted them before they came
-    std::uint64_t skipped = 0;    // refused by the server, or listed in a way nobody understands
+    std::uint64_t gone = 0;     // listed, but somebody else deleted them before they came
+    std::uint64_t skipped = 0;  // refused by the server, or listed in a way nobody understands
     std::vector<std::string> complaints;  // about some of those, and other things worth a line
-    std::uint64_t deleted = 0;    // on the server, and confirmed
-    std::uint64_t left = 0;       // on the server, as far as it is known
+    std::uint64_t deleted = 0;            // on the server, and confirmed
+    std::uint64_t left = 0;               // on the server, as far as it is known
 
     // A first run that placed none of its first messages: nothing was done. What the headers said.
     bool braked = false;

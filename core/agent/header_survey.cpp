@@ -24,13 +24,16 @@ std::string fate_text(const Fate& fate) {
             text += placed->to.mailbox.text();
         else if (const auto* aside = std::get_if<SetAside>(&end))
             text += fmt::format("held: {}", name(aside->reason));
+        else if (const auto* on = std::get_if<PassedOn>(&end))
+            text += "forwarded to " + on->to.address.given();
         else
-            text += "dropped";
+            text += std::holds_alternative<Bounced>(end) ? "bounced" : "dropped";
     }
     return text;
 }
 
-HeaderSurvey::HeaderSurvey(const config::Fetch& fetch, const route::Directory& directory, Date today)
+HeaderSurvey::HeaderSurvey(const config::Fetch& fetch, const route::Directory& directory,
+                           Date today)
     : fetch_(fetch), directory_(directory), today_(today) {
     for (const std::string& each : fetch.headers) headers_.push_back({.name = each});
 }
@@ -43,8 +46,7 @@ void HeaderSurvey::add(const Judged& judged) {
     for (Header& header : headers_) {
         for (const std::string& name : block.below) header.below += name == header.name;
         for (const mail::HeaderReading& reading : block.readings)
-            if (reading.name == header.name)
-                add(header, reading, &reading == block.reading());
+            if (reading.name == header.name) add(header, reading, &reading == block.reading());
     }
 }
 
@@ -86,10 +88,9 @@ std::vector<std::string> HeaderSurvey::words() const {
     std::vector<std::string> lines;
     for (const Header& header : headers_) {
         if (header.messages == 0 && header.below == 0) continue;
-        std::string line = fmt::format("{}: in {} of {} messages", header.name, header.messages,
-                                       messages_);
-        if (header.below)
-            line += fmt::format(", only below the trusted block in {}", header.below);
+        std::string line =
+            fmt::format("{}: in {} of {} messages", header.name, header.messages, messages_);
+        if (header.below) line += fmt::format(", only below the trusted block in {}", header.below);
         if (header.messages)
             line += fmt::format("; {} distinct values; {} would be placed by it",
                                 header.values.size() + header.more, header.placed);
@@ -101,8 +102,8 @@ std::vector<std::string> HeaderSurvey::words() const {
         lines.push_back(std::move(line));
     }
     if (without_)
-        lines.push_back(fmt::format("no envelope header that decides in {} of {} messages", without_,
-                                    messages_));
+        lines.push_back(fmt::format("no envelope header that decides in {} of {} messages",
+                                    without_, messages_));
     return lines;
 }
 

@@ -11,7 +11,7 @@
 
 namespace mailhandler::agent {
 
-// "anne@example.com, held: would-forward": where one recipient's mail comes to rest, in a few words.
+// "anne@example.com, held: never-bounce": where one recipient's mail comes to rest, in a few words.
 std::string fate_text(const Fate& fate);
 
 // A fold over the messages of one run. Memory is bounded: of each header at most `most_values`
@@ -22,8 +22,8 @@ class HeaderSurvey {
 
     struct Value {
         std::uint64_t messages = 0;
-        bool placed = false;    // were this header the one that decides
-        std::string fate;       // "anne@example.com", "held: unknown", "the login, skipped", …
+        bool placed = false;  // were this header the one that decides
+        std::string fate;     // "anne@example.com", "held: unknown", "the login, skipped", …
     };
     struct Header {
         std::string name;            // as in `headers`
@@ -32,7 +32,7 @@ class HeaderSurvey {
         std::uint64_t decided = 0;   // where it was the one that decided
         std::uint64_t placed = 0;    // for which it would place at least one copy
         std::map<std::string, Value> values;
-        std::uint64_t more = 0;      // occurrences of further values, beyond most_values
+        std::uint64_t more = 0;  // occurrences of further values, beyond most_values
     };
 
     HeaderSurvey(const config::Fetch& fetch, const route::Directory& directory, Date today);

@@ -20,8 +20,8 @@ std::optional<smtp::Reply> Reception::pass_on(const smtp::MayTo& question,
     mail::Recipient recipient = question.recipient;
     if (!accepted.to.empty()) recipient.notify = recipient.notify.without_success();
     for (const auto& [ours, addresses] : by_ours) {
-        auto copy = forward(room_.outgoing->srs, *question.sender, recipient, ours,
-                            addresses, room_.clock.wall());
+        auto copy = forward(room_.outgoing->srs, *question.sender, recipient, ours, addresses,
+                            room_.clock.wall());
         if (!copy)
             return smtp::Reply{553, "5.1.7", "The sender's address is too long to be passed on"};
         accepted.out.push_back(std::move(*copy));
@@ -51,8 +51,7 @@ smtp::Reply Reception::send_out(const smtp::MayTo& question, Accepted accepted) 
 }
 
 // A bounce of what we passed on, for the sender we rewrote.
-smtp::Reply Reception::bring_back(const smtp::MayTo& question,
-                                  smtp::Understood<mail::Address> to) {
+smtp::Reply Reception::bring_back(const smtp::MayTo& question, smtp::Understood<mail::Address> to) {
     Accepted accepted;
     accepted.domain = question.recipient.address.domain();
     accepted.rule = "srs";
@@ -102,10 +101,11 @@ std::vector<Forward> Reception::reports_of(const mail::Envelope& envelope, const
     for (std::size_t i = 0; i < fates.size(); ++i) {
         const mail::Recipient& recipient = envelope.recipients[i];
         if (fates[i] && any && !lmtp_)
-            failed.push_back({recipient, {},
-                              fmt::format("{} {} {}", fates[i]->code, fates[i]->enhanced,
-                                          fates[i]->text),
-                              false});
+            failed.push_back(
+                {recipient,
+                 {},
+                 fmt::format("{} {} {}", fates[i]->code, fates[i]->enhanced, fates[i]->text),
+                 false});
         else if (!fates[i] && recipient.notify.success && !accepted_[i].to.empty())
             delivered.push_back({recipient, {}, {}, false});
     }
@@ -118,8 +118,7 @@ std::vector<Forward> Reception::reports_of(const mail::Envelope& envelope, const
 }
 
 std::optional<Forward> Reception::report_of(const mail::Envelope& envelope,
-                                            std::vector<store::Owed> owed,
-                                            mail::DsnAction action) {
+                                            std::vector<store::Owed> owed, mail::DsnAction action) {
     if (owed.empty() || !room_.outgoing) return {};
     store::Queued message;
     message.kind = store::Queued::Kind::submission;
@@ -128,8 +127,8 @@ std::optional<Forward> Reception::report_of(const mail::Envelope& envelope,
     message.authenticated = sender_is_genuine();
     message.arrived = room_.clock.wall();
     message.owed = std::move(owed);
-    auto answer = room_.outgoing->bounces.about({message, message.owed, head_, action},
-                                                snapshot_.server->hostname);
+    auto answer = room_.outgoing->bounces->about({message, message.owed, head_, action},
+                                                 snapshot_.server->hostname);
     if (auto* report = std::get_if<Report>(&answer))
         return Forward{std::move(report->envelope), std::move(report->octets), {}};
     if (action == mail::DsnAction::failed)

@@ -1,6 +1,7 @@
 #include "agent/release.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/header_survey.hpp"
 #include "mail/stamp.hpp"
@@ -21,8 +22,8 @@ Result<Read> read(disk::Disk& disk, const store::Layout& layout, store::Held::Op
     read.head.resize(std::min<std::uint64_t>(open.size, mail::longest_header));
     std::size_t done = 0;
     while (done < read.head.size()) {
-        const auto got = open.file->read_at(open.begin + done, read.head.data() + done,
-                                            read.head.size() - done);
+        const auto got =
+            open.file->read_at(open.begin + done, read.head.data() + done, read.head.size() - done);
         if (!got) return tl::unexpected(got.error());
         if (*got == 0) return fail(open.path, "is shorter than it was");
         done += *got;
@@ -46,6 +47,16 @@ bool any_end(const std::vector<Fate>& fates) {
     return false;
 }
 
+// The one way of an alias that leads to `target`, at a host or here by now. False: none does.
+bool keep_only(Fate& fate, const mail::Address& target) {
+    std::erase_if(fate.ends, [&](const End& end) {
+        const auto* on = std::get_if<PassedOn>(&end);
+        const auto* placed = std::get_if<Placed>(&end);
+        return !(on && on->to.address == target) && !(placed && placed->to.delivered_to == target);
+    });
+    return !fate.ends.empty();
+}
+
 // Why none of it can be placed.
 std::string words(const std::vector<Fate>& fates) {
     if (fates.empty()) return "its envelope header names nobody new";
@@ -62,7 +73,22 @@ std::string words(const std::vector<Fate>& fates) {
 }  // namespace
 
 Release::Release(World world)
-    : world_(std::move(world)), store_(world_.disk), quotas_(world_.disk, world_.clock) {}
+    : world_(std::move(world)), store_(world_.disk), quotas_(world_.disk, world_.clock) {
+    if (!world_.spool || !world_.srs) return;
+    outgoing_.emplace(Outgoing{
+        {},
+        {},
+        [this](store::Queued& envelope, const std::string&, const std::vector<std::string>& parts,
+               disk::File* spilled) -> Result<std::vector<store::Copy>> {
+            const std::vector<std::string_view> views(parts.begin(), parts.end());
+            auto delivery = world_.spool->prepare(envelope, views, spilled);
+            if (!delivery) return tl::unexpected(delivery.error());
+            leaving_.push_back(std::move(*delivery));
+            return std::vector<store::Copy>();
+        },
+        *world_.srs,
+        nullptr});
+}
 
 Result<bool> Release::takes(const route::ToMailbox& to, std::uint64_t octets) {
     if (to.quota == 0) return true;
@@ -95,10 +121,18 @@ Result<Sorted> Release::sort(const Sorter& sorter, const config::Fetch& fetch,
     Judged judged = judge(fetch, world_.directory, world_.today, message.head);
     if (recipient) {  // one end of an alias: the others were served
         Fate fate =
-            judge_recipient(fetch, world_.directory, world_.today, *target, judged.never_bounce);
+            judge_recipient(fetch, world_.directory, world_.today, *recipient, judged.never_bounce);
+        if (!keep_only(fate, *target))
+            fate = judge_recipient(fetch, world_.directory, world_.today, *target,
+                                   judged.never_bounce);
         fate.recipient = *recipient;
         fate.header = note.header;
         judged.fates.assign(1, std::move(fate));
+        if (!judged.block.has_return_path) {  // it waited in the queue
+            judged.block.return_path_text = note.sender;
+            if (auto sender = mail::Address::parse_sender(note.sender))
+                judged.block.return_path = std::move(*sender);
+        }
         return sorter.stage(message, std::move(judged));
     }
     std::erase_if(judged.fates, [&note](const Fate& fate) {
@@ -109,21 +143,22 @@ Result<Sorted> Release::sort(const Sorter& sorter, const config::Fetch& fetch,
 }
 
 Result<> Release::deliver(store::Held& held, const std::vector<store::Copy>& copies) {
-    std::vector<store::Delivery> deliveries;
+    std::vector<store::Delivery> deliveries = std::exchange(leaving_, {});
     for (const store::Copy& copy : copies) {
         if (copy.directory == world_.layout.held_dir()) {
             if (auto added = held.add(copy); !added) return added;
             continue;
         }
         const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
-        auto delivery = store::Delivery::write(
-            world_.disk, disk::parent_path(copy.directory), copy.name.substr(0, copy.name.find(',')),
-            parts, copy.spilled, {});
+        auto delivery = store::Delivery::write(world_.disk, disk::parent_path(copy.directory),
+                                               copy.name.substr(0, copy.name.find(',')), parts,
+                                               copy.spilled, {});
         if (!delivery) return tl::unexpected(delivery.error());
         deliveries.push_back(std::move(*delivery));
     }
     std::vector<std::pair<std::string, std::uint64_t>> sizes;
-    for (const store::Delivery& each : deliveries) sizes.emplace_back(each.maildir(), each.size());
+    for (const store::Delivery& each : deliveries)
+        if (!each.maildir().empty()) sizes.emplace_back(each.maildir(), each.size());
     if (auto done = store_.commit(std::move(deliveries)); !done) return done;
     for (const auto& [maildir, size] : sizes) quotas_.delivered(maildir, size);
     return {};
@@ -136,17 +171,24 @@ Result<Released> Release::release(store::Held& held, const std::string& id,
     const auto message = read(world_.disk, world_.layout, *open);
     if (!message) return tl::unexpected(message.error());
     const config::Fetch fetch = settings(open->note);
-    const Sorter sorter({fetch, world_.directory, world_.today, world_.layout, world_.clock,
-                         world_.names,
-                         [this](const route::ToMailbox& box, std::uint64_t octets) {
-                             return takes(box, octets);
-                         },
-                         {}});
+    const Sorter sorter(
+        {fetch,
+         world_.directory,
+         world_.today,
+         world_.layout,
+         world_.clock,
+         world_.names,
+         [this](const route::ToMailbox& box, std::uint64_t octets) { return takes(box, octets); },
+         {},
+         false,
+         outgoing_ ? &*outgoing_ : nullptr,
+         world_.hostname});
+    leaving_.clear();
     auto sorted = sort(sorter, fetch, message->arrived(), open->note, to);
     if (!sorted) return tl::unexpected(sorted.error());
     Released released{false, std::move(sorted->judged.fates), std::move(sorted->stays), false};
     if (!released.why.empty()) return released;
-    if (!any_end<Placed>(released.fates)) {
+    if (!any_end<Placed>(released.fates) && !any_end<PassedOn>(released.fates)) {
         released.why = words(released.fates);
         return released;
     }

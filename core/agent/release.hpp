@@ -1,9 +1,9 @@
-// Releasing held mail: it is sorted again by today's files, delivered durably, and only then no
-// longer held. What still cannot be placed stays.
+// Releasing held mail: it is sorted again by today's files, delivered (or put into the queue)
+// durably, and only then no longer held. What still cannot be placed stays; nobody is told by it.
 //
 // The copy comes first and the removal after it, each durable: a crash between the two leaves a
-// message that is delivered and still held, never one that is neither. Blocking, for a pool thread or
-// a command; take Held::lock() first.
+// message that is delivered and still held, never one that is neither. Blocking, for a pool thread
+// or a command; take Held::lock() first.
 #pragma once
 
 #include <functional>
@@ -14,15 +14,16 @@
 #include "agent/sorting.hpp"
 #include "store/delivery.hpp"
 #include "store/held.hpp"
+#include "store/spool.hpp"
 #include "store/quota.hpp"
 
 namespace mailhandler::agent {
 
 struct Released {
-    bool done = false;         // it is held no more under this id
-    std::vector<Fate> fates;   // of today
-    std::string why;           // where not done
-    bool held_again = false;   // some of its ends are held, under ids of their own
+    bool done = false;        // it is held no more under this id
+    std::vector<Fate> fates;  // of today
+    std::string why;          // where not done
+    bool held_again = false;  // some of its ends are held, under ids of their own
 };
 
 class Release {
@@ -37,6 +38,10 @@ class Release {
         // Today's settings of fetch/<name>.toml; nothing where there is no such file any more: then
         // the usual ones serve.
         std::function<std::optional<config::Fetch>(const std::string& name)> fetch;
+        // For what goes on to another host. Null: it stays held.
+        store::Spool* spool = nullptr;
+        const mail::Srs* srs = nullptr;
+        std::string hostname = {};  // ours
     };
     explicit Release(World world);
 
@@ -56,6 +61,8 @@ class Release {
     World world_;
     store::Store store_;
     store::Quotas quotas_;
+    std::optional<Outgoing> outgoing_;
+    std::vector<store::Delivery> leaving_;  // of the message at hand
 };
 
 }  // namespace mailhandler::agent

@@ -22,8 +22,7 @@ struct Shown {
 // Whoever is who they say, and asked for it, gets what they wrote back (RFC 3461 section 4.3).
 bool wants_content(const Trouble& trouble) {
     return trouble.action == mail::DsnAction::failed && trouble.envelope.authenticated &&
-           trouble.envelope.sender.ret == mail::Ret::full &&
-           trouble.envelope.size <= most_content;
+           trouble.envelope.sender.ret == mail::Ret::full && trouble.envelope.size <= most_content;
 }
 
 // The message's beginning, with all its header; or the whole of it.
@@ -70,18 +69,19 @@ Result<> Reporting::add(Report report) {
 Result<> Reporting::failed(const Trouble& trouble) {
     const auto shown = read(spool_, trouble);
     if (!shown) return tl::unexpected(shown.error());
-    auto answer = bounces_.about({trouble.envelope, trouble.envelope.owed, shown->octets,
-                                  trouble.action, {}, shown->content()},
+    auto answer = bounces_.about({trouble.envelope,
+                                  trouble.envelope.owed,
+                                  shown->octets,
+                                  trouble.action,
+                                  {},
+                                  shown->content()},
                                  trouble.hostname);
     if (auto* report = std::get_if<Report>(&answer)) return add(std::move(*report));
     const Untold& untold = std::get<Untold>(answer);
-    log_.info(fmt::format("queue: {}: {} did not get it ({}); {} is not told: {}{}",
+    log_.info(fmt::format("queue: {}: {} did not get it: {} (not bounced: {}){}",
                           trouble.envelope.id, first_of(trouble.envelope),
-                          trouble.envelope.owed.front().last_reply,
-                          trouble.envelope.original_sender.empty()
-                              ? "nobody"
-                              : trouble.envelope.original_sender,
-                          untold.why, untold.hold ? "; it is held" : ""));
+                          trouble.envelope.owed.front().last_reply, untold.why,
+                          untold.hold ? "; it is held" : ""));
     if (!untold.hold) return {};
     return hold_undeliverable(disk_, layout_, spool_, clock_, trouble, untold.why);
 }
@@ -89,9 +89,9 @@ Result<> Reporting::failed(const Trouble& trouble) {
 void Reporting::tell(const Trouble& trouble) {
     const auto shown = read(spool_, trouble);
     if (!shown) return;
-    auto answer = bounces_.about({trouble.envelope, trouble.envelope.owed, shown->octets,
-                                  trouble.action, trouble.until},
-                                 trouble.hostname);
+    auto answer = bounces_.about(
+        {trouble.envelope, trouble.envelope.owed, shown->octets, trouble.action, trouble.until},
+        trouble.hostname);
     auto* report = std::get_if<Report>(&answer);
     if (!report) return;
     if (const auto added = add(std::move(*report)); !added)

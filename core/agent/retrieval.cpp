@@ -25,10 +25,12 @@ std::vector<bool> shared_uidls(const wire::Listing& listing) {
     return shared;
 }
 
-// A port of one's own is part of the server's name; POP3 and IMAP, in clear or in TLS, are one server.
+// A port of one's own is part of the server's name; POP3 and IMAP, in clear or in TLS, are one
+// server.
 store::Account account_of(const config::Fetch& fetch) {
     constexpr std::array usual_ports{110, 995, 143, 993};
-    const bool usual = std::find(usual_ports.begin(), usual_ports.end(), fetch.port) != usual_ports.end();
+    const bool usual =
+        std::find(usual_ports.begin(), usual_ports.end(), fetch.port) != usual_ports.end();
     return {usual ? fetch.host : fmt::format("{}:{}", fetch.host, fetch.port), fetch.login};
 }
 
@@ -54,6 +56,14 @@ watch::Event event_of(const Judged& judged, const Fate& fate, const End& end) {
         event.what = watch::What::held;
         event.id = aside->id;
         event.why = aside->text.empty() ? std::string(name(aside->reason)) : aside->text;
+    } else if (const auto* on = std::get_if<PassedOn>(&end)) {
+        event.what = watch::What::fetched;
+        event.mailbox = on->to.address.given();
+        event.id = on->id;
+    } else if (const auto* bounced = std::get_if<Bounced>(&end)) {
+        event.what = watch::What::bounced;
+        event.id = bounced->id;
+        event.why = bounced->text;
     } else {
         event.what = watch::What::refused;
         event.why = "dropped";
@@ -79,13 +89,17 @@ Result<std::unique_ptr<Retrieval>> Retrieval::begin(Storehouse& house, Errand er
 }
 
 Retrieval::Retrieval(Storehouse& house, Errand errand, store::Ledger ledger)
-    : house_(house), errand_(std::move(errand)), today_(local_date(house.clock.wall())),
-      ledger_(std::move(ledger)), survey_(*errand_.fetch, errand_.directory, today_),
-      gathering_(house.disk, house.layout), first_(ledger_.never_used()),
+    : house_(house),
+      errand_(std::move(errand)),
+      today_(local_date(house.clock.wall())),
+      ledger_(std::move(ledger)),
+      survey_(*errand_.fetch, errand_.directory, today_),
+      gathering_(house.disk, house.layout),
+      first_(ledger_.never_used()),
       sorter_({*errand_.fetch, errand_.directory, today_, house.layout, house.clock, house.names,
                [this](const auto& target, auto octets) { return mailbox_takes(target, octets); },
                [this](auto octets) { return held_takes(octets); },
-               static_cast<bool>(house.call_server)}) {
+               static_cast<bool>(house.call_server), house.outgoing, errand_.hostname}) {
     harvest_.fetch = errand_.fetch->name;
 }
 
@@ -122,8 +136,8 @@ wire::Plan Retrieval::plan(const wire::Listing& listing) {
     for (std::uint32_t i = 0; i < listing.count(); ++i) {
         const store::MessageId id = id_of(listing, i);
         const auto known = ledger_.known(id);
-        // Only its content tells what a message is whose UIDL says too little. A UID of IMAP is never
-        // given to another message (RFC 3501 section 2.3.1.1).
+        // Only its content tells what a message is whose UIDL says too little. A UID of IMAP is
+        // never given to another message (RFC 3501 section 2.3.1.1).
         const bool reused = known && known->leaving && listing.validity() == 0;
         if (!known || shared_[i] || reused || known->size != listing.size(i) ||
             known->state != store::Known::State::done) {
@@ -193,15 +207,21 @@ void Retrieval::rehearse(std::uint32_t index) {
         errand_.rehearsed({errand_.fetch->name, listing_->number(index), judged});
     for (const Fate& fate : judged.fates) {
         if (!fate.wait.empty()) ++harvest_.waiting[fate.wait];
-        for (const End& end : fate.ends) {
-            if (const auto* placed = std::get_if<Placed>(&end))
-                ++harvest_.placed[placed->to.mailbox.text()];
-            else if (const auto* aside = std::get_if<SetAside>(&end))
-                ++harvest_.held[std::string(name(aside->reason))];
-            else
-                ++harvest_.dropped;
-        }
+        for (const End& end : fate.ends) count(end);
     }
+}
+
+void Retrieval::count(const End& end) {
+    if (const auto* placed = std::get_if<Placed>(&end))
+        ++harvest_.placed[placed->to.mailbox.text()];
+    else if (const auto* aside = std::get_if<SetAside>(&end))
+        ++harvest_.held[std::string(name(aside->reason))];
+    else if (std::holds_alternative<Bounced>(end))
+        ++harvest_.bounced;
+    else if (std::holds_alternative<PassedOn>(end))
+        ++harvest_.forwarded;
+    else
+        ++harvest_.dropped;
 }
 
 // What throws on one message is a bug of ours, and costs that message its way, not the others.
@@ -210,7 +230,8 @@ Result<Sorted> Retrieval::sorted(const Arrived& message) {
     try {
         result = sorter_.sort(message);
     } catch (const std::exception& bug) {
-        house_.log.error(fmt::format("fetch {}: a bug of ours: {}", errand_.fetch->name, bug.what()));
+        house_.log.error(
+            fmt::format("fetch {}: a bug of ours: {}", errand_.fetch->name, bug.what()));
         return sorter_.poison(message, bug.what());
     }
     if (result || result.error().temporary) return result;
@@ -218,8 +239,9 @@ Result<Sorted> Retrieval::sorted(const Arrived& message) {
 }
 
 void Retrieval::sort(std::uint32_t index, Gathered message) {
-    Parcel parcel{index, id_of(*listing_, index), shared_[index],
-                  listing_->size(index), std::move(message), {}};
+    Parcel parcel{
+        index, id_of(*listing_, index), shared_[index], listing_->size(index), std::move(message),
+        {}};
     Result<Sorted> result = sorted({parcel.message.head, {}, parcel.message.spilled.get()});
     if (!result) return stop(result.error());
     parcel.sorted = std::move(*result);
@@ -297,12 +319,7 @@ void Retrieval::absorb(Stored stored) {
             watch::Event event = event_of(stored.sorted.judged, fate, end);
             event.peer = errand_.fetch->name;
             event.size = stored.octets;
-            if (std::holds_alternative<Placed>(end))
-                ++harvest_.placed[event.mailbox];
-            else if (const auto* aside = std::get_if<SetAside>(&end))
-                ++harvest_.held[std::string(name(aside->reason))];
-            else
-                ++harvest_.dropped;
+            count(end);
             if (house_.record) house_.record(std::move(event));
         }
     }

@@ -1,4 +1,5 @@
-// The owner of a collecting session, POP3 or IMAP (wire/collecting.hpp): one round over one account.
+// The owner of a collecting session, POP3 or IMAP (wire/collecting.hpp): one round over one
+// account.
 //
 //     Listed    listing minus ledger → what to fetch, what may go at once
 //     Received  pieces → messages → sorted → Deposit, which makes them durable meanwhile
@@ -46,7 +47,8 @@ struct Storehouse {
     store::Quotas& quotas;
     std::function<void(watch::Event)> record;  // to the journal; any thread
     Log log;
-    CallServer call_server = {};  // for mail that another server takes
+    CallServer call_server = {};         // for mail that another server takes
+    const Outgoing* outgoing = nullptr;  // null: what would leave is held
 };
 
 // What one run is about.
@@ -54,6 +56,7 @@ struct Errand {
     std::shared_ptr<const config::Fetch> fetch;
     route::Directory directory;
     std::uint64_t held_size = 0;  // [held] size, octets
+    std::string hostname;         // ours
     bool rehearsal = false;
     std::function<void(const Rehearsed&)> rehearsed;  // for each message of a rehearsal
     Progress* progress = nullptr;                     // may be null
@@ -82,6 +85,7 @@ class Retrieval {
     void receive(std::vector<wire::Piece> pieces);
     void complete(std::uint32_t index);
     void rehearse(std::uint32_t index);
+    void count(const End& end);
     void sort(std::uint32_t index, Gathered message);
     Result<Sorted> sorted(const Arrived& message);
     void keep_back(Parcel parcel);
@@ -107,11 +111,11 @@ class Retrieval {
     std::size_t planned_ = 0, ended_ = 0;
     Gathering gathering_;
     std::vector<Parcel> kept_back_;
-    bool first_ = false;     // no message has found a recipient yet, ever
+    bool first_ = false;  // no message has found a recipient yet, ever
     bool stopping_ = false;
 
-    std::vector<std::uint32_t> removable_;      // not yet told to the session
-    std::vector<store::MessageId> leaving_;     // all that was told to it
+    std::vector<std::uint32_t> removable_;   // not yet told to the session
+    std::vector<store::MessageId> leaving_;  // all that was told to it
 
     std::mutex room_;  // Sorter is asked from two threads
     std::optional<std::uint64_t> held_octets_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "agent/departing.hpp"
 #include "agent/sorting.hpp"
 #include "mail/header.hpp"
 #include "mail/stamp.hpp"
@@ -57,17 +58,13 @@ std::string field_value(std::string_view head, std::string_view name) {
     return field ? field->value() : std::string();
 }
 
-// True for a message that is all body, or whose first line would fold into the line above it.
-bool joins_lines_above(std::string_view head) {
-    if (head.empty() || head.front() == '\n' || head.starts_with("\r\n")) return false;
-    return head.front() == ' ' || head.front() == '\t' || !mail::HeaderScan(head).next();
-}
-
 // Makes the copies of one message.
 class Composer {
   public:
     Composer(const Sorter::World& world, const Arrived& message, Sorted& sorted)
-        : world_(world), message_(message), sorted_(sorted),
+        : world_(world),
+          message_(message),
+          sorted_(sorted),
           pieces_(mail::without_envelope(message.head, sorted.judged.block,
                                          trust_settings(world.fetch))) {}
 
@@ -79,6 +76,11 @@ class Composer {
         }
         size_ += message_.head.size() + message_.rest.size();
         if (auto done = place(); !done) return done;
+        if (sorted_.stays.empty()) {
+            Departing departing(world_, message_, pieces_, sorted_.judged);
+            if (auto done = departing.bounce(sorted_.copies); !done) return done;
+            if (auto done = departing.pass_on(sorted_.copies); !done) return done;
+        }
         return set_aside();
     }
 
@@ -93,7 +95,7 @@ class Composer {
                 continue;
             }
             std::vector<std::string> parts{one.lines()};
-            if (joins_lines_above(message_.head)) parts.front() += "\r\n";
+            if (mail::joins_lines_above(message_.head)) parts.front() += "\r\n";
             std::uint64_t octets = parts.front().size() + size_ - message_.head.size();
             for (const std::string_view piece : pieces_) {
                 parts.emplace_back(piece);
@@ -101,10 +103,10 @@ class Composer {
             }
             if (!message_.rest.empty()) parts.emplace_back(message_.rest);
             const route::MailboxName& mailbox = one.to->mailbox;
-            auto copy = store::copy_to_maildir(
-                world_.layout, mailbox.domain(), one.given.front() + ' ' + mailbox.text(),
-                world_.layout.maildir(mailbox), world_.names.next(), std::move(parts),
-                message_.spilled);
+            auto copy = store::copy_to_maildir(world_.layout, mailbox.domain(),
+                                               one.given.front() + ' ' + mailbox.text(),
+                                               world_.layout.maildir(mailbox), world_.names.next(),
+                                               std::move(parts), message_.spilled);
             if (!copy) return tl::unexpected(copy.error());
             sorted_.copies.push_back(std::move(*copy));
             auto& need = needs[mailbox];
@@ -126,7 +128,7 @@ class Composer {
         settings.headers.emplace_back("Return-Path");
         HandedCopy copy{one.placed->server, one.to->delivered_to, {}, one.fate, one.end};
         copy.parts.push_back(mail::envelope_lines(one.given.front(), one.to->delivered_to.given()));
-        if (joins_lines_above(message_.head)) copy.parts.front() += "\r\n";
+        if (mail::joins_lines_above(message_.head)) copy.parts.front() += "\r\n";
         for (const std::string_view piece :
              mail::without_envelope(message_.head, sorted_.judged.block, settings))
             copy.parts.emplace_back(piece);
@@ -217,8 +219,8 @@ Result<Sorted> Sorter::stage(const Arrived& message, Judged judged) const {
 
 Result<Sorted> Sorter::sort(const Arrived& message) const {
     if (!is_whole(message))
-        return poison(message, fmt::format("its header is longer than {} octets",
-                                           message.head.size()));
+        return poison(message,
+                      fmt::format("its header is longer than {} octets", message.head.size()));
     return stage(message, judge(world_.fetch, world_.directory, world_.today, message.head));
 }
 

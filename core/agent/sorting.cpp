@@ -16,10 +16,9 @@ std::string reply_text(const route::Refuse& refuse) {
     return fmt::format("{} {} {}", refuse.code, refuse.enhanced, refuse.text);
 }
 
-SetAside bounce(const route::Refuse& refuse, const std::string& never_bounce) {
-    if (never_bounce.empty()) return {Reason::would_bounce, reply_text(refuse), "", ""};
-    return {Reason::never_bounce,
-            fmt::format("{} (not bounced: {})", reply_text(refuse), never_bounce), "", ""};
+End bounce(const route::Refuse& refuse, const std::string& never_bounce) {
+    if (never_bounce.empty()) return Bounced{reply_text(refuse), ""};
+    return never_bounced(reply_text(refuse), never_bounce);
 }
 
 class Judge {
@@ -125,9 +124,7 @@ class Judge {
         }
         for (const auto& to : std::get<route::Deliver>(fate.route.outcome).to) {
             if (const auto* forward = std::get_if<route::ToForward>(&to)) {
-                fate.ends.push_back(SetAside{Reason::would_forward,
-                                             "it is to go on to " + forward->address.given(),
-                                             forward->address.given(), ""});
+                fate.ends.push_back(PassedOn{*forward, ""});
                 continue;
             }
             const auto& mailbox = std::get<route::ToMailbox>(to);
@@ -155,6 +152,10 @@ bool has_end(const Fate& fate) {
 
 }  // namespace
 
+SetAside never_bounced(const std::string& reply, const std::string& why) {
+    return {Reason::never_bounce, fmt::format("{} (not bounced: {})", reply, why), "", ""};
+}
+
 std::string_view name(Reason reason) {
     switch (reason) {
         case Reason::would_bounce: return "would-bounce";
@@ -163,6 +164,7 @@ std::string_view name(Reason reason) {
         case Reason::foreign_domain: return "foreign-domain";
         case Reason::elsewhere: return "elsewhere";
         case Reason::would_forward: return "would-forward";
+        case Reason::loop: return "loop";
         case Reason::missing_header: return "missing-header";
         case Reason::unusable_header: return "unusable-header";
         case Reason::poison: return "poison";
@@ -170,7 +172,9 @@ std::string_view name(Reason reason) {
     return "";
 }
 
-bool Fate::placed() const { return wait.empty() && has_end<Placed>(*this); }
+bool Fate::placed() const {
+    return wait.empty() && (has_end<Placed>(*this) || has_end<PassedOn>(*this));
+}
 bool Fate::held() const { return wait.empty() && has_end<SetAside>(*this); }
 
 bool Judged::placed() const {

@@ -2,12 +2,14 @@
 // its recipients ("fetch" of the contract).
 //
 // judge() decides and is pure: `fetch --dry-run` and `explain --message` print what it says. Sorter
-// makes of it the copies for the ledger: each person's own, with only their own address in it, and
-// one held copy for each recipient that cannot be served. Nothing is written here.
+// makes of it the copies for the ledger: each person's own, with only their own address in it; what
+// goes on to other hosts, and one bounce to the sender for all who are refused, as entries of the
+// queue; and one held copy for each recipient that cannot be served, or whose bounce may not be
+// sent after all (the budget) or whose forward goes round in a loop. Nothing is written here.
 //
 // One recipient's fate never depends on another's, with one exception that keeps everything
-// exactly-once: where one must wait (a full mailbox, a domain whose file cannot be read, no room left
-// in the held area), the message as a whole stays on the server and is sorted again next time.
+// exactly-once: where one must wait (a full mailbox, a domain whose file cannot be read, no room
+// left in the held area), the message as a whole stays on the server and is sorted again next time.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/outgoing.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "config/load.hpp"
@@ -31,13 +34,14 @@ namespace mailhandler::agent {
 
 // Why a copy is held: HeldNote::reason.
 enum class Reason {
-    would_bounce,     // it is to be bounced, which needs the outbound queue
-    never_bounce,     // it would be, were it not a null sender's, a list's, an unauthenticated one's
-    unknown,          // unknown = "hold"
-    foreign_domain,   // an address of no domain of this root
-    elsewhere,        // an address that lives at the host, says the domain's file
-    would_forward,    // it is to go on to another host, which needs the outbound queue
-    missing_header,   // no envelope header in the trusted block
+    would_bounce,    // it is to be bounced, where nothing is
+    never_bounce,    // it would be, were it not a null sender's, a list's, an unauthenticated one's
+    unknown,         // unknown = "hold"
+    foreign_domain,  // an address of no domain of this root
+    elsewhere,       // an address that lives at the host, says the domain's file
+    would_forward,   // it is to go on to another host, where nothing does
+    loop,            // … and did so before
+    missing_header,  // no envelope header in the trusted block
     unusable_header,  // a value that is no address
     poison,           // the message cannot be read
 };
@@ -51,28 +55,40 @@ struct Placed {
 struct SetAside {
     Reason reason{};
     std::string text;  // in words, with the reply's own text
-    std::string to;    // would_forward: the address it would go on to
+    std::string to;    // would_forward, loop: the address it would go on to
     std::string id;    // of the held copy, once there is one
 };
 struct Dropped {};  // unknown = "drop"
-using End = std::variant<Placed, SetAside, Dropped>;
+// Its sender is told.
+struct Bounced {
+    std::string text;  // the reply
+    std::string id;    // of the bounce, once there is one
+};
+struct PassedOn {
+    route::ToForward to;
+    std::string id;  // in the queue, once it is there
+};
+using End = std::variant<Placed, SetAside, Dropped, Bounced, PassedOn>;
+
+// A bounce that may not be sent: `why`, in words that follow "not bounced: ".
+SetAside never_bounced(const std::string& reply, const std::string& why);
 
 struct Fate {
-    std::string header;  // that named the recipient; empty: none did
-    std::string value;   // as it was written there
+    std::string header;                      // that named the recipient; empty: none did
+    std::string value;                       // as it was written there
     std::optional<mail::Address> recipient;  // nothing: no header, or no address in it
-    route::Route route;      // what route() says about it, and why
+    route::Route route;                      // what route() says about it, and why
     bool postmaster = false;  // it goes to the domain's postmaster instead, whose route that is
     std::vector<End> ends;    // at least one, unless it has to wait
     std::string wait;         // why it has to; the message stays on the server
 
-    bool placed() const;  // somebody gets it
+    bool placed() const;  // somebody gets it, here or elsewhere
     bool held() const;
 };
 
 struct Judged {
     mail::TrustedBlock block;
-    std::vector<Fate> fates;  // in the order of the header's addresses; then of its junk
+    std::vector<Fate> fates;   // in the order of the header's addresses; then of its junk
     std::string never_bounce;  // why no bounce of it may be sent; empty: one may
     bool placed() const;       // for some recipient
 };
@@ -90,10 +106,10 @@ Fate judge_recipient(const config::Fetch& fetch, const route::Directory& directo
 
 // A message as the server sent it. Views and the file outlive what is made of them.
 struct Arrived {
-    std::string_view head;           // its beginning: the whole header at least, unless that is
-                                     // longer than mail::longest_header (poison)
-    std::string_view rest;           // what follows, as far as it is in memory
-    disk::File* spilled = nullptr;   // then this file, whole
+    std::string_view head;          // its beginning: the whole header at least, unless that is
+                                    // longer than mail::longest_header (poison)
+    std::string_view rest;          // what follows, as far as it is in memory
+    disk::File* spilled = nullptr;  // then this file, whole
 };
 
 // A copy for another server (agent/handover.hpp).
@@ -128,14 +144,17 @@ class Sorter {
         std::function<Result<bool>(std::uint64_t octets)> held_takes;
         // There is somebody who hands copies over; else what another server takes has to wait.
         bool hands_over = false;
+        // Null: nothing leaves; what would is held.
+        const Outgoing* outgoing = nullptr;
+        std::string hostname = {};  // ours
     };
     explicit Sorter(World world) : world_(std::move(world)) {}
 
     // Errors: of the disk (the spill's size), of the two questions; temporary.
     Result<Sorted> sort(const Arrived& message) const;
 
-    // Only the named recipient, whatever the header says: for mail that is released. `value` is what
-    // the copy's X-Rcpt-To says.
+    // Only the named recipient, whatever the header says: for mail that is released. `value` is
+    // what the copy's X-Rcpt-To says.
     Result<Sorted> sort_for(const Arrived& message, const mail::Address& recipient,
                             const std::string& header, const std::string& value) const;
 
@@ -144,7 +163,8 @@ class Sorter {
     Result<Sorted> poison(const Arrived& message, const std::string& why) const;
 
     // What another server refused for good becomes what an unknown address of ours becomes.
-    void refuse(Judged& judged, std::size_t fate, std::size_t end, const route::Refuse& refuse) const;
+    void refuse(Judged& judged, std::size_t fate, std::size_t end,
+                const route::Refuse& refuse) const;
 
     // The copies of a judgement already made.
     Result<Sorted> stage(const Arrived& message, Judged judged) const;

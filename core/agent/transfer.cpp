@@ -13,6 +13,7 @@ namespace mailhandler::agent {
 namespace {
 
 constexpr auto after_a_fault = std::chrono::minutes(5);
+constexpr auto just_staged = std::chrono::minutes(1);
 
 bool delivered(const smtp::Reply& reply) { return reply.code >= 200 && reply.code < 300; }
 
@@ -25,12 +26,10 @@ std::string in_one_line(const smtp::Reply& reply) {
 }
 
 // Two transactions within one second must not both be "now": the disk keeps whole seconds.
-WallTime whole_seconds(WallTime time) {
-    return std::chrono::floor<std::chrono::seconds>(time);
-}
+WallTime whole_seconds(WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); }
 
-// What the next host may report: of a forward no success, which would name where it went. We tell of
-// that ourselves (RFC 3461 section 5.2.7.4).
+// What the next host may report: of a forward no success, which would name where it went. We tell
+// of that ourselves (RFC 3461 section 5.2.7.4).
 mail::Recipient as_told(const store::Owed& owed) {
     mail::Recipient recipient = owed.recipient;
     if (!owed.original.empty()) recipient.notify = recipient.notify.without_success();
@@ -76,9 +75,20 @@ std::optional<smtp::Outgoing> Transfer::next_message() {
             message.body = file_body(std::move(*file), envelope_.size);
             return message;
         }
-        later(file.error());
+        message_missing(file.error());
     }
     return {};
+}
+
+// An operator removed it; or its envelope has come first (Spool::staged) and it is about to.
+void Transfer::message_missing(const Fault& fault) {
+    const auto envelope = dispatch_.spool.load(envelope_.id);
+    const WallTime now = dispatch_.clock.wall();
+    if (fault.error != ENOENT || !envelope || now - envelope->arrived > just_staged)
+        return later(envelope ? Fault{fault.where, fault.cause, fault.temporary, 0} : fault);
+    Job job = std::move(*job_);
+    job_.reset();
+    dispatch_.timetable.again(std::move(job), whole_seconds(now + std::chrono::seconds(2)));
 }
 
 // The next message of the lane, with its envelope, and somebody whose turn it is.
@@ -172,8 +182,8 @@ void Transfer::hand_over(std::vector<store::Owed> owed, bool expired) {
     failed.envelope.owed = std::move(owed);
     const Result<> taken = dispatch_.failed(failed);
     if (!taken) {
-        dispatch_.log.error(fmt::format("{}: cannot be given up yet: {}", envelope_.id,
-                                        taken.error().text()));
+        dispatch_.log.error(
+            fmt::format("{}: cannot be given up yet: {}", envelope_.id, taken.error().text()));
         return;
     }
     for (const store::Owed& one : failed.envelope.owed) {
@@ -235,8 +245,8 @@ void Transfer::tell_relayed(std::vector<store::Owed> owed) {
 void Transfer::write_down(WallTime next) {
     const bool over = envelope_.owed.empty();
     envelope_.next_attempt = next;
-    const Result<> written = over ? dispatch_.spool.remove(envelope_.id)
-                                  : dispatch_.spool.update(envelope_);
+    const Result<> written =
+        over ? dispatch_.spool.remove(envelope_.id) : dispatch_.spool.update(envelope_);
     const bool gone = !written && written.error().error == ENOENT;  // an operator removed it
     if (!written && !gone) return later(written.error());
     Job job = std::move(*job_);
@@ -247,8 +257,8 @@ void Transfer::write_down(WallTime next) {
     dispatch_.timetable.again(std::move(job), next);
 }
 
-// The disk does not let us: what was settled is remembered here meanwhile, so that a full disk makes
-// no duplicates.
+// The disk does not let us: what was settled is remembered here meanwhile, so that a full disk
+// makes no duplicates.
 void Transfer::later(const Fault& fault) {
     Job job = std::move(*job_);
     job_.reset();

@@ -25,9 +25,9 @@
 
 namespace mailhandler::agent {
 
-// Recipients whose message met something that its sender may have to be told: it failed, is late, or
-// was taken by a host that reports nothing. `envelope.owed` are only they, each with its last_reply;
-// the message's octets are in the spool, under the envelope's id.
+// Recipients whose message met something that its sender may have to be told: it failed, is late,
+// or was taken by a host that reports nothing. `envelope.owed` are only they, each with its
+// last_reply; the message's octets are in the spool, under the envelope's id.
 struct Trouble {
     store::Queued envelope;
     mail::DsnAction action = mail::DsnAction::failed;
@@ -53,7 +53,8 @@ struct Dispatch {
 // One lane, as it is served now.
 struct Route {
     std::string lane;
-    // The host takes every recipient, whatever the domain: a smarthost, or the server in Queued::via.
+    // The host takes every recipient, whatever the domain: a smarthost, or the server in
+    // Queued::via.
     bool all = false;
     std::string host;  // who is asked, for the journal
     std::chrono::seconds retry_for{};
@@ -81,6 +82,7 @@ class Transfer {
   private:
     bool take();
     std::optional<smtp::Outgoing> next_message();
+    void message_missing(const Fault& fault);
     void choose();
     std::string server_of_lane() const;
     void settle(const smtp::Outcome& outcome);

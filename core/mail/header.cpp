@@ -88,6 +88,11 @@ bool begins_with_header(std::string_view octets) {
     return parse_field(octets.substr(0, end)).has_value();
 }
 
+bool joins_lines_above(std::string_view octets) {
+    if (octets.empty() || octets.front() == '\n' || octets.starts_with("\r\n")) return false;
+    return octets.front() == ' ' || octets.front() == '\t' || !HeaderScan(octets).next();
+}
+
 std::optional<Field> find_field(std::string_view octets, std::string_view name) {
     HeaderScan scan(octets);
     while (auto field = scan.next())

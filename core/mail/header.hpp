@@ -51,6 +51,10 @@ class HeaderScan {
 // line. False for a message that is all body.
 bool begins_with_header(std::string_view octets);
 
+// True for a message that is all body, or whose first line would fold into a line written above it:
+// an empty line has to stand between.
+bool joins_lines_above(std::string_view octets);
+
 // The first field of this name (any case), or nothing.
 std::optional<Field> find_field(std::string_view octets, std::string_view name);
 

@@ -117,6 +117,19 @@ std::string received(const Hop& hop) {
     return out += "; " + rfc5322_date(hop.time) + "\r\n";
 }
 
+std::string collected(std::string_view protocol, std::string_view server, std::string_view hostname,
+                      std::string_view id, WallTime time) {
+    std::string out = "Received: from ";
+    append_word(out, server);
+    out += "\r\n\tby ";
+    append_word(out, hostname);
+    out += " with ";
+    append_word(out, protocol);
+    out += "\r\n\tid ";
+    append_word(out, id);
+    return out += "; " + rfc5322_date(time) + "\r\n";
+}
+
 std::string envelope_lines(std::string_view given, std::string_view delivered_to) {
     std::string out;
     append_line(out, "X-Rcpt-To", given);

@@ -25,8 +25,8 @@ struct Hop {
     std::string ip;        // "192.0.2.1", "2001:db8::1"; empty: a local socket
     std::string hostname;  // ours
     bool lmtp = false, extended = true, tls = false, authenticated = false, smtputf8 = false;
-    std::string tls_text;  // "TLSv1.3 TLS_AES_256_GCM_SHA384", in a comment
-    std::string id;        // the transaction's own
+    std::string tls_text;   // "TLSv1.3 TLS_AES_256_GCM_SHA384", in a comment
+    std::string id;         // the transaction's own
     std::string recipient;  // `for`: only when the transaction has one recipient, else empty
     WallTime time{};
 };
@@ -36,6 +36,11 @@ std::string protocol_name(const Hop& hop);
 
 // "Received: from … by … with … id … for …; date\r\n", folded.
 std::string received(const Hop& hop);
+
+// The same for a message that fetch collected and passes on: "Received: from SERVER by … with POP3
+// …".
+std::string collected(std::string_view protocol, std::string_view server, std::string_view hostname,
+                      std::string_view id, WallTime time);
 
 // Return-Path, X-Rcpt-To, X-POP3-Rcpt, Delivered-To. `sender` is empty for the null one; `given` is
 // the envelope address as given, `delivered_to` the one after tags and aliases.
@@ -51,8 +56,8 @@ std::string envelope_lines(std::span<const std::string_view> given);
 
 // A message may have at most this many Received lines: more is a loop, 554 5.4.6.
 constexpr std::size_t most_received = 100;
-// A header that has not ended after this many octets is refused, 554 5.6.0: all of it must be looked
-// at before the first octet is written.
+// A header that has not ended after this many octets is refused, 554 5.6.0: all of it must be
+// looked at before the first octet is written.
 constexpr std::size_t longest_header = 1 << 20;
 
 // An arriving message with the stamps that came with it taken out.
@@ -67,7 +72,8 @@ struct Inbound {
     bool complete = false;      // the header's end was seen
     std::size_t received = 0;   // Received lines that came along
     bool has_date = false, has_message_id = false;
-    std::unordered_set<std::string> delivered_to;  // keys of the Delivered-To lines that are addresses
+    std::unordered_set<std::string>
+        delivered_to;  // keys of the Delivered-To lines that are addresses
 
     bool too_many_hops() const { return received > most_received; }
     // Our own Delivered-To for this recipient (after tags and aliases) is below: it came back.

@@ -4,8 +4,13 @@ namespace mailhandler::run {
 
 Collections::Collections(net::Loop& loop, agent::Mailroom& room)
     : room_(room),
-      house_{room.disk, room.layout, room.clock, room.names, room.quotas,
-             [&room](watch::Event event) { room.recorder.record(std::move(event)); }, room.log,
+      house_{room.disk,
+             room.layout,
+             room.clock,
+             room.names,
+             room.quotas,
+             [&room](watch::Event event) { room.recorder.record(std::move(event)); },
+             room.log,
              [this](const std::string& server, agent::Handover& owner) {
                  return servers_.call(server, owner);
              }},
@@ -22,7 +27,9 @@ void Collections::apply(agent::FetchFiles::List list) {
 }
 
 void Collections::apply() {
-    schedule_.apply({list_, room_.snapshot.directory, room_.snapshot.server->held.size});
+    house_.outgoing = room_.outgoing;
+    const config::Server& server = *room_.snapshot.server;
+    schedule_.apply({list_, room_.snapshot.directory, server.held.size, server.hostname});
 }
 
 }  // namespace mailhandler::run

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent/forward.hpp"
+#include "agent/outgoing.hpp"
 #include "agent/recorder.hpp"
 #include "net/signals.hpp"
 #include "run/local_server.hpp"
@@ -46,12 +48,25 @@ class Fetcher {
   public:
     Fetcher(disk::Disk& disk, const Clock& clock, Random& random, const config::Server& server,
             const FetchOptions& options)
-        : disk_(disk), random_(random), options_(options), server_(server),
-          layout_(options.root, server.state), node_(store::node_id(server.node)),
-          names_(clock, node_, static_cast<unsigned>(getpid())), quotas_(disk, clock),
-          journal_(disk, layout_, node_, clock), recorder_(journal_, clock, options.log),
-          house_{disk, layout_, clock, names_, quotas_,
-                 [this](watch::Event event) { recorder_.record(std::move(event)); }, options.log,
+        : disk_(disk),
+          random_(random),
+          options_(options),
+          server_(server),
+          layout_(options.root, server.state),
+          node_(store::node_id(server.node)),
+          names_(clock, node_, static_cast<unsigned>(getpid())),
+          quotas_(disk, clock),
+          journal_(disk, layout_, node_, clock),
+          recorder_(journal_, clock, options.log),
+          spool_(disk, layout_, clock, server.node),
+          bounces_(names_, clock, disk, layout_),
+          house_{disk,
+                 layout_,
+                 clock,
+                 names_,
+                 quotas_,
+                 [this](watch::Event event) { recorder_.record(std::move(event)); },
+                 options.log,
                  [this](const std::string& name, agent::Handover& owner) {
                      return servers_.call(name, owner);
                  }},
@@ -84,6 +99,18 @@ class Fetcher {
         tell(options_.log, directory.problems);
         orders_.directory = std::move(directory.directory);
         orders_.held_size = server_.held.size;
+        orders_.hostname = server_.hostname;
+    }
+
+    // What leaves again is put into the queue; it waits there for `serve`.
+    Result<> open_outgoing() {
+        if (options_.dry_run) return {};
+        auto srs = agent::load_srs(disk_, layout_, random_);
+        if (!srs) return tl::unexpected(srs.error());
+        srs_.emplace(std::move(*srs));
+        outgoing_.emplace(agent::into(spool_, *srs_, bounces_, {}));
+        house_.outgoing = &*outgoing_;
+        return {};
     }
 
     void run() {
@@ -114,8 +141,9 @@ class Fetcher {
     void watch() {
         schedule_ = std::make_unique<Schedule>(
             with_, random_, Schedule::Options{true, [this](const Gain& gain) {
-                if (options_.done) options_.done(gain.harvest, nullptr);
-            }});
+                                                  if (options_.done)
+                                                      options_.done(gain.harvest, nullptr);
+                                              }});
         schedule_->apply(std::move(orders_));
         if (schedule_->idle()) loop_.stop();
     }
@@ -128,6 +156,7 @@ class Fetcher {
             waiting_.pop_front();
             errand.directory = orders_.directory;
             errand.held_size = orders_.held_size;
+            errand.hostname = orders_.hostname;
             errand.rehearsal = options_.dry_run;
             errand.rehearsed = [this](const agent::Rehearsed& message) {
                 const std::lock_guard lock(printing_);
@@ -168,7 +197,8 @@ class Fetcher {
     void signalled(int signal) {
         if (signal == SIGHUP) return;
         const bool again = std::exchange(draining_, true);
-        options_.log.info(again ? "stopping now" : "stopping: what is under way is made safe first");
+        options_.log.info(again ? "stopping now"
+                                : "stopping: what is under way is made safe first");
         for (Reach* reach : reaches_) again ? reach->abort() : reach->drain();
         if (!schedule_) return;
         again ? schedule_->abort() : schedule_->drain();
@@ -185,6 +215,10 @@ class Fetcher {
     store::Quotas quotas_;
     store::Journal journal_;
     agent::Recorder recorder_;
+    store::Spool spool_;
+    agent::Bounces bounces_;
+    std::optional<mail::Srs> srs_;
+    std::optional<agent::Outgoing> outgoing_;
     agent::Storehouse house_;
     Orders orders_;
     std::deque<std::shared_ptr<const config::Fetch>> waiting_;
@@ -209,6 +243,7 @@ Result<> fetch(disk::Disk& disk, const Clock& clock, Random& random, const Fetch
     tell(options.log, server.problems);
     if (!server.ok()) return fail(options.root + "/mailhandler.toml", "cannot be loaded", false);
     Fetcher fetcher(disk, clock, random, *server.value, options);
+    if (auto opened = fetcher.open_outgoing(); !opened) return opened;
     fetcher.load();
     fetcher.run();
     return {};

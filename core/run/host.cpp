@@ -50,7 +50,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       journal_(disk, layout, store::node_id(snapshot.server->node), clock),
       spool_(disk, layout, clock, snapshot.server->node),
       recorder_(journal_, clock, log_),
-      bounces_(names_, clock),
+      bounces_(names_, clock, disk, layout),
       room_{disk, layout, store_, names_, quotas_, clock, recorder_, log_, snapshot},
       logins_(clock),
       mailboxes_({disk, store_, names_, clock, random_, log_}, agent::ImapContents::cache_version),
@@ -102,11 +102,8 @@ Result<> Host::open_outgoing() {
     auto srs = agent::load_srs(disk_, layout_, random);
     if (!srs) return tl::unexpected(srs.error());
     srs_.emplace(std::move(*srs));
-    outgoing_.emplace(agent::Outgoing{
-        [this](store::Queued& envelope, auto parts, disk::File* spilled, std::string_view after) {
-            return spool_.prepare(envelope, parts, spilled, after);
-        },
-        [this](const std::string& id) { queue_.queued(id); }, *srs_, bounces_});
+    outgoing_.emplace(
+        agent::into(spool_, *srs_, bounces_, [this](const std::string& id) { queue_.queued(id); }));
     room_.outgoing = &*outgoing_;
     return {};
 }

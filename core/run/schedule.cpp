@@ -16,12 +16,11 @@ constexpr auto look_for_a_place = std::chrono::milliseconds(200);
 bool same(const config::Fetch& a, const config::Fetch& b) {
     return a.host == b.host && a.port == b.port && a.protocol == b.protocol && a.login == b.login &&
            a.every == b.every && a.idle == b.idle && a.renew == b.renew &&
-           a.password_file == b.password_file &&
-           a.password_command == b.password_command && a.token_command == b.token_command &&
-           a.ca_file == b.ca_file && a.tls == b.tls && a.domain == b.domain &&
-           a.headers == b.headers && a.trust == b.trust && a.prefix == b.prefix &&
-           a.keep == b.keep && a.unknown == b.unknown && a.missing == b.missing &&
-           a.deliver == b.deliver;
+           a.password_file == b.password_file && a.password_command == b.password_command &&
+           a.token_command == b.token_command && a.ca_file == b.ca_file && a.tls == b.tls &&
+           a.domain == b.domain && a.headers == b.headers && a.trust == b.trust &&
+           a.prefix == b.prefix && a.keep == b.keep && a.unknown == b.unknown &&
+           a.missing == b.missing && a.deliver == b.deliver;
 }
 
 }  // namespace
@@ -31,7 +30,7 @@ struct Schedule::Account {
 
     std::shared_ptr<const config::Fetch> fetch;  // null: there is no such account any more
     boost::asio::steady_timer timer;
-    bool changed = false;  // the pause is over before its time
+    bool changed = false;    // the pause is over before its time
     Reach* reach = nullptr;  // while a run is under way
     bool resting = false;    // … that waits for mail
     unsigned failures = 0;   // in a row
@@ -122,6 +121,7 @@ agent::Errand Schedule::errand_of(const Account& account) const {
     errand.fetch = account.fetch;
     errand.directory = orders_.directory;
     errand.held_size = orders_.held_size;
+    errand.hostname = orders_.hostname;
     return errand;
 }
 
@@ -143,8 +143,7 @@ Standing Schedule::standing_of(Account& account) {
         account.resting = resting;
         resting ? --under_way_ : ++under_way_;
         // What was changed or taken away during the round.
-        if (resting && (account.changed || !account.fetch) && account.reach)
-            account.reach->drain();
+        if (resting && (account.changed || !account.fetch) && account.reach) account.reach->drain();
     };
     return standing;
 }
@@ -153,8 +152,8 @@ std::chrono::milliseconds Schedule::pause_after(Account& account, const Gain& ga
     using std::chrono::milliseconds;
     const agent::Harvest& harvest = gain.harvest;
     // Who waits for mail comes back soon, but not where somebody has to do something first.
-    const bool soon = account.fetch->idle && !harvest.braked &&
-                      !(harvest.fault && !harvest.fault->temporary);
+    const bool soon =
+        account.fetch->idle && !harvest.braked && !(harvest.fault && !harvest.fault->temporary);
     const milliseconds every =
         soon ? milliseconds(1000) : milliseconds(account.fetch->every.value_or(usual_pause));
     if (gain.rested) account.failures = 0;
@@ -165,9 +164,11 @@ std::chrono::milliseconds Schedule::pause_after(Account& account, const Gain& ga
     const unsigned doubled = std::min(account.failures++, 12u);
     const milliseconds most =
         soon ? milliseconds(usual_pause) : std::max<milliseconds>(longest_pause, every);
-    const milliseconds pause = std::clamp<milliseconds>(every * (1u << doubled), milliseconds(1000), most);
+    const milliseconds pause =
+        std::clamp<milliseconds>(every * (1u << doubled), milliseconds(1000), most);
     // Between four and six fifths of it.
-    return pause * 4 / 5 + milliseconds(random_.bits() % (static_cast<std::uint64_t>(pause.count()) * 2 / 5 + 1));
+    return pause * 4 / 5 +
+           milliseconds(random_.bits() % (static_cast<std::uint64_t>(pause.count()) * 2 / 5 + 1));
 }
 
 void Schedule::tell(const Gain& gain) const {
@@ -182,8 +183,9 @@ void Schedule::tell(const Gain& gain) const {
     for (const auto& [why, count] : harvest.waiting)
         log.warning(fmt::format("{}: {} messages stay on the server: {}", who, count, why));
     if (harvest.braked) {
-        log.error(who + ": a first run that placed none of its first messages was stopped; "
-                        "'headers' does not fit what the host writes");
+        log.error(who +
+                  ": a first run that placed none of its first messages was stopped; "
+                  "'headers' does not fit what the host writes");
         for (const std::string& line : harvest.headers) log.error(who + ": " + line);
     }
     if (!harvest.fault) return;

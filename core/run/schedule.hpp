@@ -1,9 +1,10 @@
 // Collecting again and again: each account every so often, several at a time; with every = "idle"
 // the moment something arrives, on a connection that stays. For `serve` and for `fetch --watch`.
 //
-// After a failure an account waits longer each time, up to an hour, each time a little different, so
-// that a hundred offices do not return to a recovered host at one moment. One that waits for mail
-// begins with a second, and waits five minutes at most, unless its login or its file is at fault.
+// After a failure an account waits longer each time, up to an hour, each time a little different,
+// so that a hundred offices do not return to a recovered host at one moment. One that waits for
+// mail begins with a second, and waits five minutes at most, unless its login or its file is at
+// fault.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -23,6 +24,7 @@ struct Orders {
     std::vector<std::shared_ptr<const config::Fetch>> fetches;
     route::Directory directory;
     std::uint64_t held_size = 0;
+    std::string hostname;  // ours
 };
 
 // Network thread only. Destroyed after the Loop has ended or before it runs.
@@ -63,7 +65,7 @@ class Schedule {
     const Options options_;
     Orders orders_;
     std::map<std::string, std::shared_ptr<Account>> accounts_;
-    std::size_t running_ = 0;  // coroutines
+    std::size_t running_ = 0;    // coroutines
     std::size_t under_way_ = 0;  // runs
     bool draining_ = false;
     std::function<void()> when_idle_;

@@ -37,7 +37,10 @@ struct Post {
                           return store::Delivery::write(disk, queue, envelope.id, parts, spilled,
                                                         after);
                       },
-                      [this](const std::string& id) { told.push_back(id); }, srs, bounces};
+                      [this](const std::string& id) { told.push_back(id); },
+                      {},
+                      srs,
+                      &bounces};
 
     Post() { room.room.outgoing = &outgoing; }
 

@@ -20,13 +20,19 @@ const std::string sender = "Return-Path: <sam@sender.example>\r\n";
 struct Desk : Office {
     std::optional<config::Fetch> todays = settings;
     Release::World world() {
-        return {disk, layout, domains, office::today, clock, names,
+        return {disk,
+                layout,
+                domains,
+                office::today,
+                clock,
+                names,
                 [this](const std::string&) { return todays; }};
     }
     Released release(const std::string& id, const std::string& to = {}) {
         store::Held held(disk, layout);
         auto released = Release(world()).release(
-            held, id, to.empty() ? std::optional<mail::Address>() : mail::Address::parse(to).value());
+            held, id,
+            to.empty() ? std::optional<mail::Address>() : mail::Address::parse(to).value());
         REQUIRE(released);
         disk.crash();
         return std::move(*released);
@@ -99,13 +105,37 @@ TEST_CASE("one end of an alias that was held does not serve the others again") {
     REQUIRE(desk.ids().size() == 1);
     CHECK_FALSE(desk.release(desk.ids()[0]).done);
     route::Directory::Domains domains = desk.domains.domains();
-    domains["far.example"] = office::domain("far.example", "[default]\naction = \"reject\"\n[mailbox.friend]\n");
+    domains["far.example"] =
+        office::domain("far.example", "[default]\naction = \"reject\"\n[mailbox.friend]\n");
     desk.domains = route::Directory(domains);
     CHECK(desk.release(desk.ids()[0]).done);
     CHECK(desk.mail("example.com/anne").size() == 1);
     REQUIRE(desk.mail("far.example/friend").size() == 1);
     CHECK(desk.mail("far.example/friend")[0] ==
           mail::envelope_lines("info@example.com", "friend@far.example") + sender + body);
+}
+
+TEST_CASE("what is to go on elsewhere goes into the queue, to the one target that was not served") {
+    Desk desk;
+    desk.collect("X-Rcpt-To: info@example.com\r\n" + sender + body);
+    const std::string id = desk.ids().at(0);
+    store::Spool spool(desk.disk, desk.layout, desk.clock, "n");
+    const mail::Srs srs({"a secret of some length"});
+    auto world = desk.world();
+    world.spool = &spool, world.srs = &srs, world.hostname = "mail.office.example";
+    store::Held held(desk.disk, desk.layout);
+    const auto released = Release(world).release(held, id, {});
+    REQUIRE(released);
+    CHECK(released->done);
+    desk.disk.crash();
+    CHECK(desk.ids().empty());
+    CHECK(desk.mail("example.com/anne").size() == 1);
+    const auto due = store::Spool(desk.disk, desk.layout, desk.clock, "n").list().value();
+    REQUIRE(due.size() == 1);
+    const auto envelope = spool.load(due[0].id).value();
+    CHECK(envelope.owed.at(0).recipient.address.given() == "friend@far.example");
+    CHECK(envelope.owed.at(0).original == "info@example.com");
+    CHECK(envelope.original_sender == "sam@sender.example");
 }
 
 TEST_CASE("what of a released message cannot be placed is held anew") {
@@ -178,7 +208,8 @@ TEST_CASE("held mail is grouped by reason, with what would mend it") {
         review.add(note);
     };
     add("missing-header", "", 5);
-    for (int i = 0; i < 5; ++i) add("would-bounce", "z z" + std::to_string(i) + "@example.com", 20 - i);
+    for (int i = 0; i < 5; ++i)
+        add("would-bounce", "z z" + std::to_string(i) + "@example.com", 20 - i);
     const auto groups = review.groups();
     REQUIRE(groups.size() == 2);
     CHECK(groups[0].reason == "would-bounce");
@@ -191,10 +222,11 @@ TEST_CASE("held mail is grouped by reason, with what would mend it") {
           std::vector<std::string>{"mailhandler add-mailbox 'z z0@example.com'",
                                    "mailhandler add-alias 'z z0@example.com' TARGET",
                                    "mailhandler held release --all --reason would-bounce"});
-    CHECK(groups[1].remedies().at(0) == "set 'headers' (or 'trust') in fetch/office.toml to what "
-                                        "'mailhandler held show id5' shows");
-    for (const char* reason : {"foreign-domain", "elsewhere", "would-forward", "poison", "never-bounce",
-                               "unusable-header", "unknown", "unreadable"}) {
+    CHECK(groups[1].remedies().at(0) ==
+          "set 'headers' (or 'trust') in fetch/office.toml to what "
+          "'mailhandler held show id5' shows");
+    for (const char* reason : {"foreign-domain", "elsewhere", "would-forward", "poison",
+                               "never-bounce", "unusable-header", "unknown", "unreadable"}) {
         HeldGroup group;
         group.reason = reason;
         CHECK_FALSE(group.remedies().empty());
@@ -203,7 +235,8 @@ TEST_CASE("held mail is grouped by reason, with what would mend it") {
 
 TEST_CASE("the postmaster is told once a day what came to be held") {
     Desk desk;
-    const SummaryWorld world{desk.disk, desk.layout, desk.domains, desk.clock, desk.names, "mail.example.com"};
+    const SummaryWorld world{desk.disk,  desk.layout, desk.domains,
+                             desk.clock, desk.names,  "mail.example.com"};
     CHECK_FALSE(deliver_due_summary(world).value());
     desk.collect("X-Rcpt-To: \"x\\\r\n y\"@example.com, zzz@example.com\r\n" + body);
     CHECK(deliver_due_summary(world).value());

@@ -1,5 +1,6 @@
-// A fetch from listing to QUIT on a disk that forgets: whatever step it is cut at, after a clean run
-// every copy is there once. The server is a list of messages; what it deletes is what the run named.
+// A fetch from listing to QUIT on a disk that forgets: whatever step it is cut at, after a clean
+// run every copy is there once. The server is a list of messages; what it deletes is what the run
+// named.
 #include "agent/retrieval.hpp"
 #include "pop3/client_question.hpp"
 
@@ -37,9 +38,15 @@ const std::vector<Message> usual = {
     {"2", to("anne@example.com, bob@example.com", "second")},
     {"3", to("nobody@example.com", "third")},
     {"4", to("bob@example.com", "fourth" + std::string(600, 'x'))},
+    {"5",
+     "Return-Path: <sam@sender.example>\r\n"
+     "Authentication-Results: h; spf=pass smtp.mailfrom=sender.example\r\n" +
+         to("gone@example.com, out@example.com", "fifth")},
 };
 
-const std::string domain = "[mailbox.anne]\n[mailbox.bob]\nquota = \"4 KiB\"\n";
+const std::string domain =
+    "[mailbox.anne]\n[mailbox.bob]\nquota = \"4 KiB\"\n[bouncer.gone]\n"
+    "[alias]\nout = [\"friend@far.example\"]\n";
 const std::string office =
     "server = \"pop3://127.0.0.1\"\nlogin = \"l\"\npassword_file = \"p\"\ndomain = "
     "\"example.com\"\nunknown = \"hold\"\n";
@@ -52,9 +59,8 @@ struct Office {
         errand.fetch = std::make_shared<const config::Fetch>(std::move(*loaded.value));
         auto parsed = config::parse_domain(domain, "domains/example.com.toml", "example.com");
         REQUIRE(parsed.ok());
-        errand.directory =
-            route::Directory({{"example.com", std::make_shared<const route::Domain>(
-                                                  std::move(*parsed.value))}});
+        errand.directory = route::Directory(
+            {{"example.com", std::make_shared<const route::Domain>(std::move(*parsed.value))}});
         errand.held_size = 1 << 20;
     }
 
@@ -110,8 +116,8 @@ struct Office {
             listing->add_uidl(fmt::format("{} {}", i + 1, server[i].uidl));
         listing->uidls_complete();
         for (std::size_t i = 0; i < server.size(); ++i)
-            listing->add_size(fmt::format(
-                "{} {}", i + 1, server[i].announced.value_or(server[i].content.size())));
+            listing->add_size(fmt::format("{} {}", i + 1,
+                                          server[i].announced.value_or(server[i].content.size())));
         listing->sizes_complete();
         return listing;
     }
@@ -129,16 +135,22 @@ struct Office {
     store::Layout layout{"/root"};
     store::UniqueNames names{clock, "n", 1};
     store::Quotas quotas{disk, clock, std::chrono::seconds(0)};
+    store::Spool spool{disk, layout, clock, "n"};
+    mail::Srs srs{{"a secret of some length"}};
+    agent::Bounces bounces{names, clock};
+    agent::Outgoing outgoing = agent::into(spool, srs, bounces, {});
     std::vector<watch::Event> events;
-    agent::Storehouse house{disk, layout, clock, names, quotas,
-                            [this](watch::Event event) { events.push_back(std::move(event)); },
-                            Log()};
+    agent::Storehouse house{
+        disk,  layout,   clock,
+        names, quotas,   [this](watch::Event event) { events.push_back(std::move(event)); },
+        Log(), {}, &outgoing};
     agent::Errand errand;
     std::size_t fetched = 0;
     std::optional<Fault> fault;
 };
 
-std::size_t files_with(const ForgetfulDisk& disk, const std::string& where, const std::string& text) {
+std::size_t files_with(const ForgetfulDisk& disk, const std::string& where,
+                       const std::string& text) {
     std::size_t count = 0;
     for (const auto& [path, content] : disk.files())
         count += path.find(where) != path.npos && content.find(text) != content.npos;
@@ -148,13 +160,19 @@ std::size_t files_with(const ForgetfulDisk& disk, const std::string& where, cons
 // What is wrong with what arrived of `usual`.
 std::string verdict(const ForgetfulDisk& disk) {
     const std::vector<std::pair<std::string, std::string>> wanted = {
-        {"/anne/new/", "first"}, {"/anne/new/", "second"}, {"/bob/new/", "second"},
-        {"/root/held/", "third"}, {"/bob/new/", "fourth"}};
+        {"/anne/new/", "first"},  {"/anne/new/", "second"}, {"/bob/new/", "second"},
+        {"/root/held/", "third"}, {"/bob/new/", "fourth"},  {"/root/queue/", "fifth"}};
     std::size_t visible = files_with(disk, "/new/", "") + files_with(disk, "/root/held/", "");
     for (const auto& [where, body] : wanted) {
         const auto count = files_with(disk, where, "\r\n\r\n" + body);
         if (count != 1) return fmt::format("{} times {} in {}", count, body, where);
     }
+    // The forward of the last, and its bounce.
+    const auto bounces = files_with(disk, "/root/queue/", "Action: failed");
+    if (bounces != 1) return fmt::format("{} bounces", bounces);
+    std::size_t envelopes = 0;
+    for (const auto& [path, content] : disk.files()) envelopes += path.ends_with(".env");
+    visible += envelopes - 1;
     return visible == wanted.size() ? "" : fmt::format("{} files", visible);
 }
 
@@ -227,7 +245,7 @@ TEST_CASE("A line that breaks after any message costs nothing") {
         CHECK_FALSE(whole->fault);
         CHECK(whole->deleted == usual.size());
         CHECK(verdict(disk) == "");
-        CHECK(office_run.events.size() == 5);
+        CHECK(office_run.events.size() == 7);
     }
 }
 
@@ -334,13 +352,13 @@ TEST_CASE("What is kept for seven days goes after seven days") {
     std::vector<Message> server = usual;
     run.fetch(server);
     run.clock.at += std::chrono::hours(24 * 7 - 1);
-    server.push_back({"5", to("anne@example.com", "fifth")});
+    server.push_back({"6", to("anne@example.com", "sixth")});
     run.fetch(server);
-    CHECK(server.size() == 5);
+    CHECK(server.size() == 6);
     CHECK(run.fetched == 1);
     run.clock.at += std::chrono::hours(2);
     const auto harvest = run.fetch(server);
-    CHECK(harvest->deleted == 4);
+    CHECK(harvest->deleted == 5);
     CHECK(server.size() == 1);
     CHECK(run.fetched == 0);
 }
@@ -366,7 +384,8 @@ TEST_CASE("A first run that places none of its first messages stops, and nothing
     CHECK(again->deleted == 30);
     CHECK(again->held.at("foreign-domain") == 29);
     // Later runs hold whatever comes.
-    for (int i = 0; i < 30; ++i) server.push_back({"n" + std::to_string(i), to("x@y.example", "x")});
+    for (int i = 0; i < 30; ++i)
+        server.push_back({"n" + std::to_string(i), to("x@y.example", "x")});
     CHECK(run.fetch(server)->held.at("foreign-domain") == 30);
 }
 
@@ -422,7 +441,7 @@ TEST_CASE("A rehearsal changes nothing and tells each recipient's fate") {
         told += message.judged.fates.size();
     };
     const auto harvest = run.fetch(server);
-    CHECK(told == 5);
+    CHECK(told == 7);
     CHECK(harvest->placed.at("anne@example.com") == 2);
     CHECK(disk.steps() == 0);
     CHECK(server.size() == usual.size());
@@ -434,7 +453,7 @@ const std::string handing = office + "deliver = \"lmtp://127.0.0.1:24\"\n";
 
 // The server that takes the sorted mail.
 struct LocalServer {
-    std::map<std::string, smtp::Reply> replies;  // else 250
+    std::map<std::string, smtp::Reply> replies;              // else 250
     std::vector<std::pair<std::string, std::string>> taken;  // recipient, content
     bool down = false;
     ForgetfulDisk* cut_off = nullptr;
@@ -487,7 +506,8 @@ TEST_CASE("What another server takes is handed to it, each copy with its own rec
     CHECK(local.count("anne@example.com", "second") == 1);
     CHECK(local.count("bob@example.com", "second") == 1);
     for (const auto& [to, text] : local.taken) {
-        CHECK(text.starts_with("X-Rcpt-To: " + to + "\r\nX-POP3-Rcpt: " + to + "\r\nDelivered-To: "));
+        CHECK(
+            text.starts_with("X-Rcpt-To: " + to + "\r\nX-POP3-Rcpt: " + to + "\r\nDelivered-To: "));
         CHECK(text.find("Return-Path") == text.npos);
         CHECK(text.find("\r\nReceived: by host.example; x\r\n") != text.npos);
     }
@@ -546,7 +566,8 @@ TEST_CASE("What it refuses is treated as an unknown address, and the others get 
     }
 }
 
-TEST_CASE("A hand-over that is cut at any step gives each recipient theirs, at most one of them twice") {
+TEST_CASE(
+    "A hand-over that is cut at any step gives each recipient theirs, at most one of them twice") {
     for (std::size_t step = 1;; ++step) {
         ForgetfulDisk disk;
         REQUIRE(disk::make_directories(disk, "/root/mail"));

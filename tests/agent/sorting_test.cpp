@@ -26,11 +26,10 @@ std::string to(const std::string& addresses) {
     return genuine + "X-Rcpt-To: " + addresses + "\r\n" + received + rest;
 }
 
-// "anne@example.com | held: would-bounce", as dry-run prints it.
+// "anne@example.com | bounced", as dry-run prints it.
 std::string fates(const Judged& judged) {
     std::string text;
-    for (const Fate& fate : judged.fates)
-        text += (text.empty() ? "" : " | ") + fate_text(fate);
+    for (const Fate& fate : judged.fates) text += (text.empty() ? "" : " | ") + fate_text(fate);
     return text;
 }
 
@@ -55,23 +54,23 @@ TEST_CASE("every recipient has its fate, whatever becomes of the others") {
         {"Anne+news@EXAMPLE.com", "anne@example.com", ""},
         {"anne@example.com, bob@example.com", "anne@example.com | bob@example.com", ""},
         {"anne@example.com, ANNE@example.com", "anne@example.com", ""},
-        {"zzz@example.com", "held: would-bounce", ""},
-        {"zzz@example.com", "held: would-bounce", "unknown = \"bounce-all\"\n"},
+        {"zzz@example.com", "bounced", ""},
+        {"zzz@example.com", "bounced", "unknown = \"bounce-all\"\n"},
         {"zzz@example.com", "held: unknown", "unknown = \"hold\"\n"},
         {"zzz@example.com", "boss@example.com", "unknown = \"postmaster\"\n"},
         {"zzz@example.com", "dropped", "unknown = \"drop\"\n"},
-        {"john@example.com", "held: would-bounce", "unknown = \"drop\"\n"},
-        {"john@example.com", "held: would-bounce", "unknown = \"postmaster\"\n"},
+        {"john@example.com", "bounced", "unknown = \"drop\"\n"},
+        {"john@example.com", "bounced", "unknown = \"postmaster\"\n"},
         {"carol@example.com", "held: elsewhere", "unknown = \"drop\"\n"},
         {"anne@far.example", "held: foreign-domain", "unknown = \"drop\"\n"},
         {"anne@[192.0.2.1]", "held: foreign-domain", ""},
         {"zzz@example.net", "@default of example.net", ""},
-        {"info@example.com", "anne@example.com, held: would-forward", ""},
+        {"info@example.com", "anne@example.com, forwarded to friend@far.example", ""},
         {"postmaster@example.com", "boss@example.com", ""},
         {"\"|/home/x\" (uid 0)", "held: unusable-header", ""},
         {"anne@example.com, rubbish", "anne@example.com | held: unusable-header", ""},
         {"rubbish, zzz@example.com, bob@example.com",
-         "held: would-bounce | bob@example.com | held: unusable-header", ""},
+         "bounced | bob@example.com | held: unusable-header", ""},
         {"example.com", "held: missing-header", ""},
         {"example.com", "boss@example.com", "missing = \"postmaster\"\n"},
         {"example.com-bob@example.com", "bob@example.com", "prefix = \"example.com-\"\n"},
@@ -119,25 +118,30 @@ TEST_CASE("what never bounces says why, and keeps what would have been said") {
     const auto reason_of = [](const std::string& head, const std::string& settings = {}) {
         const auto judged = judge(office::fetch(settings), office::directory(), office::today,
                                   head + "X-Rcpt-To: john@example.com\r\n" + received + rest);
+        const End& end = judged.fates.at(0).ends.at(0);
+        if (const auto* told = std::get_if<Bounced>(&end)) {
+            CHECK(told->text == "550 5.1.1 John has left");
+            return "bounced: " + judged.never_bounce;
+        }
         const SetAside& found = aside(judged.fates.at(0));
         CHECK(names(found.text, "550 5.1.1 John has left"));
         return std::string(name(found.reason)) + ": " + judged.never_bounce;
     };
     const std::string auth = "Authentication-Results: host.example; ";
     const std::string sam = "Return-Path: <sam@sender.example>\r\n";
-    CHECK(reason_of(genuine) == "would-bounce: ");
+    CHECK(reason_of(genuine) == "bounced: ");
     CHECK(reason_of("Return-Path: <>\r\n") == "never-bounce: its sender is the null one");
     CHECK(reason_of("") == "never-bounce: it has no Return-Path that can be trusted");
     CHECK(reason_of("Return-Path: <rubbish>\r\n") == "never-bounce: its Return-Path is no address");
     CHECK(reason_of(sam) == "never-bounce: its sender is not authenticated");
-    CHECK(reason_of(sam, "unknown = \"bounce-all\"\n") == "would-bounce: ");
+    CHECK(reason_of(sam, "unknown = \"bounce-all\"\n") == "bounced: ");
     CHECK(reason_of("Return-Path: <>\r\n", "unknown = \"bounce-all\"\n") ==
           "never-bounce: its sender is the null one");
     CHECK(reason_of(genuine + "List-Id: <l.example>\r\n") ==
           "never-bounce: it is a list's, by its List-Id");
     CHECK(reason_of(genuine + "Auto-Submitted: auto-replied (vacation)\r\n") ==
           "never-bounce: it is Auto-Submitted: auto-replied");
-    CHECK(reason_of(genuine + "Auto-Submitted: no\r\n") == "would-bounce: ");
+    CHECK(reason_of(genuine + "Auto-Submitted: no\r\n") == "bounced: ");
     CHECK(reason_of(genuine + "Precedence: Bulk\r\n") == "never-bounce: its Precedence is bulk");
     CHECK(reason_of("Return-Path: <l-bounces@x.example>\r\n" + auth +
                     "spf=pass smtp.mailfrom=x.example\r\n") ==
@@ -162,10 +166,11 @@ TEST_CASE("what never bounces says why, and keeps what would have been said") {
     };
     for (const auto& [results, enough] : table) {
         CAPTURE(results);
-        CHECK(reason_of(sam + auth + results + "\r\n") == (enough ? "would-bounce: " : no));
+        CHECK(reason_of(sam + auth + results + "\r\n") == (enough ? "bounced: " : no));
     }
     // The first part names the host that judged; it is no result.
-    CHECK(reason_of(sam + "Authentication-Results: spf=pass smtp.mailfrom=sender.example\r\n") == no);
+    CHECK(reason_of(sam + "Authentication-Results: spf=pass smtp.mailfrom=sender.example\r\n") ==
+          no);
     const auto below = judge(office::fetch(), office::directory(), office::today,
                              sam + "X-Rcpt-To: john@example.com\r\n" + received + auth +
                                  "spf=pass smtp.mailfrom=sender.example\r\n" + rest);
@@ -190,10 +195,10 @@ void check_bcc(const std::vector<std::string>& annes, const std::vector<std::str
     REQUIRE(bobs.size() == 1);
     CHECK(spoken_of(annes[0], colleagues) == std::vector<std::string>{"anne@example.com"});
     CHECK(spoken_of(bobs[0], colleagues) == std::vector<std::string>{"bob@example.com"});
-    CHECK(annes[0] == mail::envelope_lines("anne@example.com", "anne@example.com") + genuine +
-                          received + rest);
-    CHECK(bobs[0] == mail::envelope_lines("bob@example.com", "bob@example.com") + genuine +
-                         received + rest);
+    CHECK(annes[0] ==
+          mail::envelope_lines("anne@example.com", "anne@example.com") + genuine + received + rest);
+    CHECK(bobs[0] ==
+          mail::envelope_lines("bob@example.com", "bob@example.com") + genuine + received + rest);
 }
 
 }  // namespace
@@ -232,16 +237,18 @@ TEST_CASE("a Bcc to two colleagues becomes two copies, each with its own address
 TEST_CASE("headers of the same names below the trusted block stay in each copy") {
     Office office;
     const std::string below = "X-Rcpt-To: list@other.example\r\nDelivered-To: x@other.example\r\n";
-    auto found = office.collect(genuine + "X-Rcpt-To: anne@example.com\r\n" + received + below + rest);
+    auto found =
+        office.collect(genuine + "X-Rcpt-To: anne@example.com\r\n" + received + below + rest);
     CHECK(found["/mail/example.com/anne/new"].at(0) ==
-          mail::envelope_lines("anne@example.com", "anne@example.com") + genuine + received + below +
-              rest);
+          mail::envelope_lines("anne@example.com", "anne@example.com") + genuine + received +
+              below + rest);
 }
 
 TEST_CASE("copies are octet for octet what was sent but for the envelope") {
     Office office;
-    std::string message = "X-Rcpt-To: anne@example.com\nReceived: by host.example; date\n"
-                          "Subject: bare line feeds\n\nbody\n.\n";
+    std::string message =
+        "X-Rcpt-To: anne@example.com\nReceived: by host.example; date\n"
+        "Subject: bare line feeds\n\nbody\n.\n";
     message += std::string("NUL \0 and \xff", 11);
     auto found = office.collect(message);
     CHECK(found["/mail/example.com/anne/new"].at(0) ==
@@ -328,7 +335,8 @@ TEST_CASE("where one has to wait, the message stays on the server as a whole") {
     CHECK(sorted.stays == "the held area is full");
     CHECK(sorted.copies.empty());
     CHECK(held > two.size());
-    CHECK(office.sort(to("anne@example.com, x@broken.example")).stays.starts_with("x@broken.example: 451"));
+    CHECK(office.sort(to("anne@example.com, x@broken.example"))
+              .stays.starts_with("x@broken.example: 451"));
     office.world.held_takes = [](std::uint64_t) { return Result<bool>(fail("disk", "is ill")); };
     CHECK_FALSE(Sorter(office.world).sort({to("john@example.com"), {}, nullptr}).has_value());
 }
@@ -337,9 +345,10 @@ TEST_CASE("copies = one makes one file that names all its recipients") {
     Office office;
     auto found = office.collect(to("a@one.example, anne@example.com, b@one.example"));
     REQUIRE(found["/mail/one.example/@default/new"].size() == 1);
-    CHECK(found["/mail/one.example/@default/new"][0] ==
-          "X-Rcpt-To: a@one.example, b@one.example\r\nX-POP3-Rcpt: a@one.example, b@one.example\r\n" +
-              genuine + received + rest);
+    CHECK(
+        found["/mail/one.example/@default/new"][0] ==
+        "X-Rcpt-To: a@one.example, b@one.example\r\nX-POP3-Rcpt: a@one.example, b@one.example\r\n" +
+            genuine + received + rest);
     CHECK(found["/mail/example.com/anne/new"].size() == 1);
 }
 
@@ -381,7 +390,8 @@ TEST_CASE("a header without an end is poison, and set aside") {
     CHECK(fates(sorted.judged) == "held: poison");
     CHECK(sorted.copies[0].parts.at(1) == head);
     CHECK_FALSE(aside(sorted.judged.fates[0]).id.empty());
-    CHECK(fates(Sorter(office.world).sort({head, {}, nullptr}).value().judged) == "anne@example.com");
+    CHECK(fates(Sorter(office.world).sort({head, {}, nullptr}).value().judged) ==
+          "anne@example.com");
 }
 
 TEST_CASE("a survey tells which header would place how many") {
@@ -408,13 +418,13 @@ TEST_CASE("a survey tells which header would place how many") {
     CHECK(good.decided == 3);
     CHECK(good.placed == 2);
     CHECK(good.values.at("anne@example.com").fate == "anne@example.com");
-    CHECK(good.values.at("zzz@example.com").fate == "held: would-bounce");
+    CHECK(good.values.at("zzz@example.com").fate == "bounced");
     CHECK(survey.words() ==
           std::vector<std::string>{
               "X-POP3-Rcpt: in 3 of 4 messages; 1 distinct values; 0 would be placed by it: "
               "example.com (the login, skipped)",
               "Delivered-To: in 3 of 4 messages; 2 distinct values; 2 would be placed by it: "
-              "anne@example.com (anne@example.com), zzz@example.com (held: would-bounce)",
+              "anne@example.com (anne@example.com), zzz@example.com (bounced)",
               "no envelope header that decides in 1 of 4 messages"});
     for (int i = 0; i < 2000; ++i) add("X-Rcpt-To: u" + std::to_string(i) + "@example.net\r\n");
     CHECK(survey.headers().at(0).values.size() == HeaderSurvey::most_values);

@@ -38,7 +38,7 @@ struct Post {
                           return store::Delivery::write(disk, "/r/mail/queue", envelope.id, parts,
                                                         spilled, after);
                       },
-                      [](const std::string&) {}, srs, bounces};
+                      [](const std::string&) {}, {}, srs, &bounces};
     Logins logins{room.clock};
     Allowance allowance;
     Submission submission{room.room, logins, allowance, room.client};

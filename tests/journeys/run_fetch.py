@@ -280,6 +280,54 @@ class Stopped(unittest.TestCase):
             self.assertEqual(server.messages, [])
             self.assertLess(ended, KILLS, "none was killed in its course")
 
+    def leaving(self, count, first=0):
+        """Messages to somebody who left and to an alias elsewhere: each is to bounce and to go on."""
+        return [(f"out-{n}", f"Return-Path: <s{n}@x.example>\r\nAuthentication-Results: h; spf=pass "
+                             f"smtp.mailfrom=x.example\r\n".encode() +
+                 message(f"t{n}.", "gone@example.com", "out@example.com").partition(b"\r\n")[2])
+                for n in range(first, first + count)]
+
+    def left(self, office):
+        """token → (how often it goes on, how often its sender is told, or not: it is held)."""
+        found = {}
+
+        def note(octets, place):
+            token = octets.partition(b"Subject: t")[2].partition(b"\r\n")[0].decode()
+            found.setdefault(token, [0, 0])[place] += 1
+
+        for path in (office.root / "queue").glob("*.env"):
+            octets = path.with_name(path.name.partition(",")[0] + ".msg").read_bytes()
+            note(octets.replace(b"Subject: Your", b""), b"\r\nToken: " not in octets)
+        for path in office.held():
+            note(path.read_bytes(), 1)
+        return found
+
+    def test_killed_at_any_instant_each_bounce_and_each_forward_is_queued_once(self):
+        with Pop3d() as server, Office(server.port) as office:
+            (office.root / "domains/example.com.toml").write_text(
+                '[mailbox.anne]\n[bouncer.gone]\n[alias]\nout = ["friend@far.example"]\n')
+            count = 0
+            begin = time.monotonic()
+            for kill in range(KILLS + 1):
+                with server.lock:
+                    server.messages += self.leaving(6, first=count)
+                count += 6
+                process = office.start()
+                if kill == 0:
+                    process.communicate()
+                    usual = time.monotonic() - begin
+                else:
+                    time.sleep(random.uniform(0, usual))
+                    process.kill()
+                    process.communicate()
+            self.assertIn(office.fetch(), (DONE, HELD), office.talk)
+            self.assertEqual(server.messages, [])
+            self.assertEqual(self.left(office), {f"{n}.": [1, 1] for n in range(count)})
+            # A copy that is lost, or one too many, is seen.
+            envelope = next((office.root / "queue").glob("*.env"))
+            envelope.rename(envelope.with_suffix(".gone"))
+            self.assertNotEqual(self.left(office), {f"{n}.": [1, 1] for n in range(count)})
+
     def test_a_user_who_deletes_meanwhile_loses_only_that(self):
         dice = random.Random()
         with Pop3d() as server, Office(server.port, 'keep = "forever"\n') as office:
