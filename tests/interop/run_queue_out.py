@@ -8,6 +8,7 @@ through SRS. swaks and msmtp submit, with and without TLS. Dovecot's LMTP server
 the host, and takes what fetch has sorted.
 """
 
+import argparse
 import os
 import pathlib
 import re
@@ -140,8 +141,8 @@ def zone(key):
 
 
 class Scene:
-    def __init__(self, place):
-        self.place, self.faults = pathlib.Path(place), []
+    def __init__(self, place, only):
+        self.place, self.only, self.faults = pathlib.Path(place), only, []
         self.tls = self.place / "tls"
         self.tls.mkdir()
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=peer.example",
@@ -440,8 +441,11 @@ class Scene:
             for one in self.peers():
                 started.append(one)
             self.cutter = Cutter(CUTTER, POSTFIX)
-            for part in (self.forwards, self.many, self.refusals, self.grey, self.cut, self.dkim, self.srs,
-                         self.mailbox_at_dovecot, self.fetch_into_dovecot, self.submissions):
+            parts = (self.forwards, self.many, self.refusals, self.grey, self.cut, self.dkim, self.srs,
+                         self.mailbox_at_dovecot, self.fetch_into_dovecot, self.submissions)
+            for part in parts:
+                if self.only and part.__name__ not in self.only:
+                    continue
                 print(part.__name__, flush=True)
                 part()
             self.check("nothing is held", not [p for p in self.held() if p.is_file()])
@@ -449,10 +453,16 @@ class Scene:
             for one in reversed(started):
                 one.stop()
             if self.faults:
-                print((self.place / "mailhandler.log").read_text()[-3000:])
+                for log in ("mailhandler.log", "postfix/log/postfix.log", "exim/log/exim-mainlog",
+                            "dovecot/log/dovecot.log"):
+                    if (self.place / log).exists():
+                        print(log, (self.place / log).read_text(errors="replace")[-3000:], sep="\n")
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", help="these parts of it: forwards, many, refusals …")
+    args, _ = parser.parse_known_args()  # INTEROP= is for all scripts
     unpack.prefix("msmtp", ["msmtp"])
     unpack.prefix("dovecot-lmtp", ["dovecot-core", "dovecot-lmtpd"])
     mtas.fetch(["postfix", "exim"])
@@ -460,7 +470,7 @@ def main():
     subprocess.run(["ip", "address", "add", f"{OUTSIDE}/32", "dev", "lo"], check=True)
     with tempfile.TemporaryDirectory(prefix="queue-out-") as place:
         os.chmod(place, 0o755)
-        scene = Scene(place)
+        scene = Scene(place, args.only)
         scene.run()
     if scene.faults:
         sys.exit(f"run_queue_out: {len(scene.faults)} wrong: " + "; ".join(scene.faults))

@@ -55,7 +55,7 @@ class Handover(unittest.TestCase):
 
     def test_a_server_that_is_down_leaves_everything_where_it_is(self):
         with Pop3d(numbered(5)) as pop, SmtpSink(lmtp=True) as lmtp, office(pop, lmtp) as here:
-            lmtp.listener.close()
+            lmtp.stop()
             here.fetch()
             self.assertEqual(len(pop.messages), 5)
             again = SmtpSink(port=lmtp.port, lmtp=True)

@@ -19,7 +19,7 @@ from pop3d import Cut, Pop3d  # noqa: E402
 from terminal import BINARY  # noqa: E402
 
 PATIENCE = 60  # seconds
-FLAT = 96 << 10  # KiB of memory, whatever comes
+FLAT = 160 << 10  # KiB of memory, whatever comes
 
 
 def mail(count, name):

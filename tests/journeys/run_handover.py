@@ -66,10 +66,10 @@ class Handover(unittest.TestCase):
     def test_a_server_that_is_down_gets_it_when_it_is_up_again(self):
         port = self.lmtp.port
         server = self.server()
-        self.lmtp.listener.close()
+        self.lmtp.stop()
         self.send(server, "anne@example.com", subject="patience")
         waiting = host.until(lambda: list((server.path / "queue").glob("*.env")))
-        self.assertIn(f"lmtp%3a%2f%2f127.0.0.1%3a{port}.env", waiting[0].name)
+        self.assertIn(f"lmtp%3A%2F%2F127.0.0.1%3A{port}.env", waiting[0].name)
         self.lmtp = SmtpSink(port=port, lmtp=True)
         self.addCleanup(self.lmtp.__exit__)
 

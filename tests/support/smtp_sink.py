@@ -40,6 +40,14 @@ class SmtpSink:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Nobody is let in any more."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept()
+        except OSError:
+            pass
         self.listener.close()
 
     def _accept(self):
