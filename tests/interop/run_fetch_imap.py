@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The office collects by IMAP from a Dovecot: with IDLE, UIDPLUS and COMPRESS, and with each of them hidden.
+"""The office collects by IMAP from our own host, and from a Dovecot: with IDLE, UIDPLUS and COMPRESS, and with
+each of them hidden.
 
 Stamped messages of the corpus lie in Dovecot's maildir; imaplib reads what it makes of them. After
 `mailhandler fetch` each must lie with exactly the right people, once, octet for octet; a second run
 brings nothing; after Dovecot has numbered the mailbox anew (its index files are gone) nothing comes
 twice. Then `fetch --watch` waits, and what is appended must be there soon. Between the two a relay
-counts octets, and how often the line turns.
+counts octets, and how often the line turns. Where all is well, faults are planted in what was stored.
 """
 
 import argparse
@@ -26,11 +27,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cell  # noqa: E402
 import corpus  # noqa: E402
 import peers  # noqa: E402
+import run_collect  # noqa: E402
 import run_fetch  # noqa: E402
 import unpack  # noqa: E402
 from run_collect import DOVECOT_IMAP, DOVECOT_POP3, LOGIN, PASSWORD, PEOPLE  # noqa: E402
 
-RELAY = 11943
+RELAY, OUR_IMAP = 11943, 2643
 BASIC = "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE"
 HOW = {
     "everything": "protocol imap {\n mail_plugins = imap_zlib\n}",
@@ -121,7 +123,7 @@ def configure(root, **changes):
     (root / "fetch/host.toml").write_text(text)
 
 
-def changed(root, box):
+def changed(box):
     """Dovecot's own files go: the next login numbers the mailbox anew."""
     time.sleep(1.1)  # a UIDVALIDITY is a time in seconds
     for path in box.glob("dovecot*"):
@@ -151,28 +153,50 @@ def watch(binary, root, port, count):
     return times, [] if process.returncode == 0 else [f"fetch --watch ended with {process.returncode}: {said}"]
 
 
-def one(how, extra, binary, place, messages):
+def from_dovecot(how, extra, binary, place, messages):
     box = place / "dovecot/mail" / LOGIN
     fill(box, messages)
-    faults, root = [], place / "office"
-    with peers.dovecot("dovecot", place / "dovecot", DOVECOT_IMAP, DOVECOT_POP3, PASSWORD, extra), \
-            Relay(RELAY, DOVECOT_IMAP) as relay:
+    with peers.dovecot("dovecot", place / "dovecot", DOVECOT_IMAP, DOVECOT_POP3, PASSWORD, extra):
         held = held_by(DOVECOT_IMAP)
-        if len(held) != len(messages):
-            faults.append(f"Dovecot gives {len(held)} of {len(messages)} messages")
+        octets, faults = one(how, binary, place, DOVECOT_IMAP, held, lambda: changed(box))
+    if len(held) != len(messages):
+        faults.append(f"{how}: Dovecot gives {len(held)} of {len(messages)} messages")
+    return octets, faults
+
+
+def from_mailhandler(how, binary, place, messages):
+    """What came by SMTP; POP3 says what it is."""
+    root = place / "host"
+    run_collect.make_root(binary, root)
+    file = root / "mailhandler.toml"
+    file.write_text(file.read_text().replace("[tls]", f'imap = ["127.0.0.1:{OUR_IMAP}"]\n[tls]'))
+    with peers.mailhandler("mailhandler", binary, root, run_collect.SMTP):
+        sent = run_collect.fill([(str(n), octets) for n, octets in enumerate(messages)])
+        held = [run_fetch.Message(octets) for octets in run_collect.bodies(run_collect.POP3).values()]
+        octets, faults = one(how, binary, place, OUR_IMAP, held, lambda: None)
+    if len(held) != len(sent):
+        faults.append(f"{how}: our host holds {len(held)} of {len(sent)} messages")
+    return octets, faults
+
+
+def one(how, binary, place, port, held, change):
+    faults, root = [], place / "office"
+    with Relay(RELAY, port) as relay:
         run_fetch.make_office(root, RELAY, LOGIN, "forever")
         configure(root, keep="forever")
         some_held = 1 if any(not run_fetch.destinations(m.person) for m in held) else 0
         said, took = run_fetch.fetch(binary, root, some_held)
         octets, turns = relay.octets, relay.turns
         faults += said + run_fetch.judge(root, held)
-        changed(root, box)
+        change()
         faults += run_fetch.fetch(binary, root, 0)[0] + run_fetch.judge(root, held)
         configure(root, keep="0")
         faults += run_fetch.fetch(binary, root, 0)[0] + run_fetch.judge(root, held)
-        if left := len(held_by(DOVECOT_IMAP)):
+        if left := len(held_by(port)):
             faults.append(f"{left} messages are left on the server")
-        times, said = watch(binary, root, DOVECOT_IMAP, 1 if how == "no IDLE" else 5)
+        if not faults:
+            faults = run_fetch.planted(root, held)
+        times, said = watch(binary, root, port, 1 if how == "no IDLE" else 5)
         faults += said
     print(f"{how}: {len(held)} messages in {took:.2f} s, {octets:,} octets on the wire, {turns} turns; "
           f"arrivals after {', '.join(f'{t:.2f}' for t in times)} s; {len(faults)} faults", file=sys.stderr)
@@ -198,15 +222,18 @@ def main():
     try:
         for number, (how, extra) in enumerate(HOW.items()):
             (place / str(number)).mkdir()
-            octets[how], said = one(how, extra, binary, place / str(number), messages)
+            octets[how], said = from_dovecot(how, extra, binary, place / str(number), messages)
             faults += said
+        (place / "ours").mkdir()
+        octets["mailhandler"], said = from_mailhandler("mailhandler", binary, place / "ours", messages)
+        faults += said
     finally:
         print(f"left in {place}") if options.keep else shutil.rmtree(place)
     if octets["everything"] * 3 > octets["no COMPRESS"] * 2:
         faults.append(f"COMPRESS saves too little: {octets['everything']} of {octets['no COMPRESS']} octets")
     for fault in faults[:60]:
         print("FAULT " + fault)
-    print(f"fetch by IMAP: {len(messages)} messages, {len(HOW)} ways, {len(faults)} faults")
+    print(f"fetch by IMAP: {len(messages)} messages, {len(octets)} ways, {len(faults)} faults")
     return 1 if faults else 0
 
 
