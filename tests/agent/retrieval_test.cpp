@@ -51,6 +51,27 @@ const std::string office =
     "server = \"pop3://127.0.0.1\"\nlogin = \"l\"\npassword_file = \"p\"\ndomain = "
     "\"example.com\"\nunknown = \"hold\"\n";
 
+// The same as an IMAP server would list it.
+class Numbered final : public wire::Listing {
+  public:
+    Numbered(std::shared_ptr<const pop3::Listing> listing, std::uint64_t validity)
+        : listing_(std::move(listing)), validity_(validity) {}
+    std::size_t count() const override { return listing_->count(); }
+    std::uint64_t number(std::size_t index) const override { return listing_->number(index); }
+    std::uint64_t size(std::size_t index) const override { return listing_->size(index); }
+    std::string uid(std::size_t index) const override { return listing_->uid(index); }
+    std::string mailbox() const override { return "INBOX"; }
+    std::uint64_t validity() const override { return validity_; }
+    bool well_formed() const override { return listing_->well_formed(); }
+    std::size_t misunderstood() const override { return listing_->misunderstood(); }
+    const std::vector<std::string>& complaints() const override { return listing_->complaints(); }
+    const std::vector<std::uint32_t>& repeated() const override { return listing_->repeated(); }
+
+  private:
+    std::shared_ptr<const pop3::Listing> listing_;
+    std::uint64_t validity_;
+};
+
 // The office, over and over again on one disk.
 struct Office {
     explicit Office(ForgetfulDisk& on, const std::string& settings = office) : disk(on) {
@@ -76,7 +97,8 @@ struct Office {
             return {};
         }
         agent::Retrieval& run = **begun;
-        const auto listing = list(server);
+        std::shared_ptr<const wire::Listing> listing = list(server);
+        if (validity != 0) listing = std::make_shared<Numbered>(list(server), validity);
         auto plan = std::get<pop3::Plan>(run.answer(pop3::Listed{listing}));
         fetched = plan.fetch.size();
         std::vector<std::uint32_t> remove = plan.remove;
@@ -145,6 +167,7 @@ struct Office {
         names, quotas,   [this](watch::Event event) { events.push_back(std::move(event)); },
         Log(), {}, &outgoing};
     agent::Errand errand;
+    std::uint64_t validity = 0;  // of an IMAP server's mailbox
     std::size_t fetched = 0;
     std::optional<Fault> fault;
 };
@@ -214,6 +237,37 @@ std::string cut_everywhere(const Trial& trial) {
     }
 }
 
+// A mailbox that was collected under one UIDVALIDITY (0: by POP3) is numbered anew, and the run that
+// finds it so is cut at every step, or its line is lost after each message.
+std::string numbered_anew(std::uint64_t before, std::uint64_t after, bool by_line) {
+    const std::string settings = office + "keep = \"forever\"\n";
+    for (std::size_t step = 1;; ++step) {
+        ForgetfulDisk disk;
+        REQUIRE(disk::make_directories(disk, "/root/mail"));
+        std::vector<Message> server = usual;
+        Office first(disk, settings);
+        first.validity = before;
+        first.fetch(server);
+        for (Message& message : server) message.uidl = "1" + message.uidl;
+        if (!by_line) disk.cut_at(disk.steps() + step);
+        {
+            Office second(disk, settings);
+            second.validity = after;
+            second.fetch(server, by_line ? step - 1 : std::string::npos);
+        }
+        const bool over = by_line ? step > usual.size() : !disk.is_cut();
+        disk.crash();
+        Office again(disk, settings);
+        again.validity = after;
+        const auto harvest = again.fetch(server);
+        if (!harvest || harvest->fault) return fmt::format("no recovery after step {}", step);
+        if (harvest->fetched != 0) return fmt::format("something twice after step {}", step);
+        if (const std::string wrong = verdict(disk); !wrong.empty())
+            return fmt::format("{} after step {}", wrong, step);
+        if (over) return "";
+    }
+}
+
 }  // namespace
 
 TEST_CASE("A fetch that is cut at any step brings every message home once") {
@@ -221,6 +275,14 @@ TEST_CASE("A fetch that is cut at any step brings every message home once") {
     CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.crash(); }}) == "");
     CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.crash(Survives::journal, 3); }}) == "");
     CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.kill(); }, "forever"}) == "");
+}
+
+TEST_CASE("A mailbox that is numbered anew brings nothing twice, wherever the run is cut") {
+    for (const bool by_line : {false, true}) {
+        CHECK(numbered_anew(7, 8, by_line) == "");
+        CHECK(numbered_anew(0, 7, by_line) == "");
+        CHECK(numbered_anew(7, 0, by_line) == "");
+    }
 }
 
 TEST_CASE("Deleting before it is durable is caught, and so is a disk that lies") {
