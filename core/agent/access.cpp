@@ -6,6 +6,7 @@
 
 #include "agent/message_file.hpp"
 #include "store/uidlist.hpp"
+#include "store/uids.hpp"
 
 namespace mailhandler::agent {
 
@@ -87,7 +88,41 @@ Result<> MaildropAccess::freeze(bool dovecot) {
         in_new_.push_back(message.in_new);
     }
     begins_.push_back(files_.size());
+    removed_.assign(in_new_.size(), false);
     maildrop_ = std::move(maildrop);
+    return {};
+}
+
+// New mail is younger than the list; so is what was removed, which costs a look for nothing.
+static Result<bool> may_lack_some(disk::Disk& disk, const std::string& maildir) {
+    const auto list = disk.status(maildir + "/dovecot-uidlist");
+    if (!list && list.error().error == ENOENT) return true;
+    if (!list) return tl::unexpected(list.error());
+    for (const char* directory : {"/new", "/cur"}) {
+        const auto status = disk.status(maildir + directory);
+        if (!status) return tl::unexpected(status.error());
+        if (status->modified >= list->modified) return true;
+    }
+    return false;
+}
+
+Result<> MaildropAccess::list_uids(const Clock& clock, Random& random, const Log& log) {
+    std::vector<std::string_view> staying;
+    for (std::size_t index = 0; index < removed_.size(); ++index)
+        if (!removed_[index]) staying.push_back(file(index));
+    if (staying.empty()) return {};
+    const auto lacking = may_lack_some(disk_, maildir_);
+    if (!lacking) return tl::unexpected(lacking.error());
+    if (!*lacking) return {};
+    store::Uids uids(disk_, clock, random, log, maildir_, maildir_);
+    if (auto read = uids.refresh(); !read) return read;
+    const auto listed = [&](std::string_view name) {
+        return uids.find(store::parse_message_name(name)->base) != 0;
+    };
+    if (std::all_of(staying.begin(), staying.end(), listed)) return {};
+    const auto lock = uids.lock();
+    if (!lock) return tl::unexpected(lock.error());
+    if (auto assigned = uids.assign(staying); !assigned) return tl::unexpected(assigned.error());
     return {};
 }
 
@@ -97,6 +132,7 @@ void MaildropAccess::close() {
     files_ = {};
     begins_ = {};
     in_new_ = {};
+    removed_ = {};
     moved_ = {};
     looked_ = false;
 }
@@ -183,6 +219,7 @@ pop3::Removed MaildropAccess::remove(const pop3::Remove& remove) {
             result.text = removed.error().cause;
             continue;
         }
+        removed_[index] = true;
         touched[where(index).in_new] = true;
         const auto name = store::parse_message_name(file(index));
         freed_ += name->size.value_or(maildrop_->size(index));

@@ -21,6 +21,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
 #include "disk/interface.hpp"
 #include "pop3/server_session.hpp"
 #include "store/maildir.hpp"
@@ -38,6 +41,10 @@ class MaildropAccess {
     pop3::Contents load(const pop3::Load& load);
     // Octets of what was removed, as stored, are added to freed().
     pop3::Removed remove(const pop3::Remove& remove);
+    // Gives the messages that stay UIDs in MAILDIR/dovecot-uidlist, each with its UIDL beside it:
+    // whoever puts a Dovecot over the tree then serves the same UIDLs. Where nothing came or went
+    // since the list was written that costs three lstat(2). Errors: of the disk; nothing depends on it.
+    Result<> list_uids(const Clock& clock, Random& random, const Log& log);
     // Lets go of the lock and the list. Does not block.
     void close();
 
@@ -67,6 +74,7 @@ class MaildropAccess {
     std::vector<bool> in_new_;
     std::vector<store::MessageName> moved_;  // as of the last find_again(), by base name
     bool looked_ = false;                    // … in this question
+    std::vector<bool> removed_;              // by us
     std::uint64_t freed_ = 0;
 };
 

@@ -18,7 +18,7 @@ constexpr std::uint64_t top_octets = 8 * 1024;
 
 wire::Place place(const Question& question) {
     if (std::holds_alternative<MayLogin>(question)) return wire::Place::password;
-    if (std::holds_alternative<MayConnect>(question) || std::holds_alternative<Closed>(question))
+    if (std::holds_alternative<MayConnect>(question))
         return wire::Place::network;
     return wire::Place::disk;
 }

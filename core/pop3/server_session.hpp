@@ -76,7 +76,7 @@ struct Remove {
     std::vector<std::uint32_t> indexes;
 };
 // The maildrop is no longer used: let go of its lock. Asked once after each Open that was ok, and
-// before the client is told goodbye. Inline. An owner destroyed without it (the driver gave up)
+// before the client is told goodbye. On the disk pool. An owner destroyed without it (the driver gave up)
 // lets go as well. → Verdict, which is not looked at
 struct Closed {};
 

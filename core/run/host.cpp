@@ -122,7 +122,7 @@ void Host::add_services() {
     add(std::make_unique<SmtpService>("submissions", Service::submission, true, room_, shared,
                                       means_));
     for (const bool implicit_tls : {false, true}) {
-        add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, means_));
+        add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, random_, means_));
         add(std::make_unique<ImapService>(implicit_tls, room_, mailboxes_, logins_, *mailbox_watch_,
                                           means_));
     }

@@ -7,8 +7,8 @@
 namespace mailhandler::run {
 
 Pop3Service::Pop3Service(bool implicit_tls, agent::Mailroom& room, agent::Logins& logins,
-                         const net::Means& means)
-    : implicit_tls_(implicit_tls), room_(room), logins_(logins), means_(means) {}
+                         Random& random, const net::Means& means)
+    : implicit_tls_(implicit_tls), room_(room), logins_(logins), random_(random), means_(means) {}
 
 net::Task<> Pop3Service::serve(net::Stream stream) {
     pop3::Settings settings;
@@ -23,7 +23,7 @@ net::Task<> Pop3Service::serve(net::Stream stream) {
     }
     pop3::ServerSession session(settings, peer);
     if (info) session.secured(*info);
-    agent::Pop3Access access(room_, logins_, session.client());
+    agent::Pop3Access access(room_, logins_, random_, session.client());
     const Result<> end = co_await net::drive(stream, session, access, means_);
     if (!end) means_.log.debug(fmt::format("{} {}", name(), end.error().text()));
 }

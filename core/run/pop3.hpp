@@ -12,7 +12,7 @@ namespace mailhandler::run {
 class Pop3Service final : public net::Service {
   public:
     // `implicit_tls`: pop3s (RFC 8314), the handshake comes first.
-    Pop3Service(bool implicit_tls, agent::Mailroom& room, agent::Logins& logins,
+    Pop3Service(bool implicit_tls, agent::Mailroom& room, agent::Logins& logins, Random& random,
                 const net::Means& means);
 
     net::Task<> serve(net::Stream stream) override;
@@ -23,6 +23,7 @@ class Pop3Service final : public net::Service {
     const bool implicit_tls_;
     agent::Mailroom& room_;
     agent::Logins& logins_;
+    Random& random_;
     const net::Means& means_;
 };
 

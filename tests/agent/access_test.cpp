@@ -15,6 +15,11 @@ namespace {
 
 const std::string box = "/mail/anne";
 
+struct StillClock final : Clock {
+    Instant now() const override { return Instant(); }
+    WallTime wall() const override { return WallTime(std::chrono::seconds(1795411214)); }
+};
+
 void put(ForgetfulDisk& disk, const std::string& path, const std::string& text) {
     REQUIRE(store::make_maildir(disk, box));
     auto file = disk.create(box + path, 0600);
@@ -64,6 +69,31 @@ TEST_CASE("a maildrop is frozen from names, oldest first, new and cur together")
     CHECK(flat(access.open(box)) == "100.a.mx:4 200.b.mx:3 ");
     CHECK(read(one(access, 0)) == "abcd");
     CHECK(read(one(access, 1)) == "abc");
+}
+
+TEST_CASE("what stays in a maildrop is listed with its UIDL for a Dovecot, what went is not") {
+    ForgetfulDisk disk;
+    StillClock clock;
+    SystemRandom random;
+    put(disk, "/cur/100.a.mx,S=1,W=1:2,S", "a");
+    put(disk, "/new/200.b.mx,S=1,W=1", "b");
+    put(disk, "/new/300.c.mx,S=1,W=1", "c");
+    const auto session = [&](std::vector<std::uint32_t> removed) {
+        MaildropAccess access(disk);
+        access.open(box);
+        access.remove({std::move(removed)});
+        REQUIRE(access.list_uids(clock, random, Log()));
+        access.close();
+        auto text = disk::read_file(disk, box + "/dovecot-uidlist", 4096).value_or("");
+        text.erase(0, std::min(text.find('\n') + 1, text.size()));
+        return text;
+    };
+    const std::string two = "1 P200.b.mx :200.b.mx,S=1,W=1\n2 P300.c.mx :300.c.mx,S=1,W=1\n";
+    CHECK(session({0}) == two);
+    CHECK(session({}) == two);
+    put(disk, "/new/400.d.mx,S=1,W=1", "d");
+    CHECK(session({0}) == two + "3 P400.d.mx :400.d.mx,S=1,W=1\n");
+    CHECK(session({0, 1}) == two + "3 P400.d.mx :400.d.mx,S=1,W=1\n");
 }
 
 TEST_CASE("the UIDLs of a Dovecot before us are kept where that is asked for") {

@@ -165,6 +165,12 @@ def fetchmail(place, port, password, *_):
         letterbox.server_close()
 
 
+# getmail has races of its own between forking a delivery, noting the signal handler before it, and
+# waiting for its end: what it then did in this session is undone, and the session begun afresh.
+GETMAIL_CRASHES = r"_ForkingBase__orig_handler|waiting child pid \d+ timed out"
+GETMAIL_AT_A_TIME = 1000
+
+
 def getmail6(place, port, password, count, certificate, people):
     for person in people:
         for part in ("new", "cur", "tmp"):
@@ -173,7 +179,7 @@ def getmail6(place, port, password, count, certificate, people):
     locals_ = "".join(f'  ("{person}@example\\.com", "[{person}]"),\n' for person in people)
     rc = (f"[retriever]\ntype = MultidropPOP3Retriever\nserver = 127.0.0.1\nport = {port}\n"
           f"username = {LOGIN}\npassword = {password}\nenvelope_recipient = x-rcpt-to:1\n"
-          "[options]\nread_all = true\ndelete = false\ndelivered_to = false\nreceived = false\n"
+          f"[options]\nread_all = false\nmax_messages_per_session = {GETMAIL_AT_A_TIME}\ndelete = false\ndelivered_to = false\nreceived = false\n"
           "verbose = 0\n"
           f"[destination]\ntype = MultiSorter\ndefault = [nobody]\nlocals = (\n{locals_}  )\n")
     for person in [*people, "nobody"]:
@@ -181,7 +187,21 @@ def getmail6(place, port, password, count, certificate, people):
     for part in ("new", "cur", "tmp"):
         (place / "out" / "nobody" / part).mkdir(parents=True)
     (place / "rc").write_text(rc)
-    as_user("getmail6", place, "getmail", "--getmaildir=/out", "--rcfile=rc")
+    kept, crashes = place.with_name("getmail6.before"), 0
+    for _ in range(0, count, GETMAIL_AT_A_TIME):
+        while True:
+            shutil.copytree(place, kept)
+            try:
+                as_user("getmail6", place, "getmail", "--getmaildir=/out", "--rcfile=rc")
+                break
+            except RuntimeError as error:
+                crashes += 1
+                if crashes > 10 or not re.search(GETMAIL_CRASHES, str(error)):
+                    raise
+                print("getmail6 crashed by itself: once more", file=sys.stderr)
+                shutil.rmtree(place)
+                kept.rename(place)
+        shutil.rmtree(kept)
     return from_maildirs(place / "out")
 
 
@@ -231,21 +251,9 @@ def fdm(place, port, password, *_):
         copy for copy in from_directory(place / "rest", None) if b"\n\n" not in copy.octets]
 
 
-# getmail has races of its own between forking a delivery, noting the signal handler before it, and
-# waiting for its end.
-CRASHES = {"getmail6": r"_ForkingBase__orig_handler|waiting child pid \d+ timed out"}
-
-
 def collect(name, place, *arguments):
-    """(the copies, seconds). A client that crashed by a fault of its own begins afresh, and says so."""
-    for again in (2, 1, 0):
-        place.mkdir()
-        began = time.monotonic()
-        try:
-            copies = globals()[name](place, *arguments)
-            return copies, time.monotonic() - began
-        except RuntimeError as error:
-            if not again or not re.search(CRASHES.get(name, "\0"), str(error)):
-                raise
-            print(f"{name} crashed by itself: once more", file=sys.stderr)
-            shutil.rmtree(place)
+    """(the copies, seconds)."""
+    place.mkdir()
+    began = time.monotonic()
+    copies = globals()[name](place, *arguments)
+    return copies, time.monotonic() - began

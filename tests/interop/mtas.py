@@ -100,6 +100,14 @@ def postfix_catch_all(name, place, port, domain="example.com", log=False):
         "virtual_gid_maps": "static:991"}, log=log)
 
 
+def postfix_of_one(name, place, port, domain, person):
+    """Postfix as the host of a domain with one address; every other one is refused."""
+    return postfix(name, place, port, {
+        "virtual_mailbox_domains": domain, "virtual_mailbox_base": "/srv/mail",
+        "virtual_mailbox_maps": f"inline:{{{person}@{domain}={person}/}}", "virtual_uid_maps": "static:991",
+        "virtual_gid_maps": "static:991"})
+
+
 def postfix_relay(name, place, port, routes, extra=None):
     """routes: {domain: port}. Logs to place/log/postfix.log."""
     transports = ", ".join(f"{domain}=smtp:[127.0.0.1]:{to}" for domain, to in routes.items())
@@ -171,6 +179,12 @@ def exim_catch_all(name, place, port, domain="example.com"):
         "delivery_date_add", "envelope_to_add", "return_path_add", "user = Debian-exim"])
 
 
+def exim_of_one(name, place, port, domain, person):
+    return exim(name, place, port, ["accept", f"domains = {domain}", f"local_parts = {person}"], [
+        "appendfile", "maildir_format", "directory = /srv/mail/catchall", "create_directory",
+        "user = Debian-exim"], acl="  deny message = Unknown user\n       !verify = recipient\n")
+
+
 def exim_relay(name, place, port, routes, chunking=True):
     """routes: {domain: port}. Sends by CHUNKING (BDAT) where the server announces it."""
     route_list = " ; ".join(f"{domain} 127.0.0.1::{to}" for domain, to in routes.items())
@@ -181,12 +195,16 @@ def exim_relay(name, place, port, routes, chunking=True):
 
 OPENSMTPD = """\
 listen on 127.0.0.1 port {port} hostname opensmtpd.example
-action "in" maildir "/srv/mail/catchall" virtual {{ "@" = vmail }}
+action "in" maildir "/srv/mail/catchall" virtual {{ "{who}" = vmail }}
 match from any for domain "{domain}" action "in"
 """
 
 
-def opensmtpd_catch_all(name, place, port, domain="example.com"):
+def opensmtpd_of_one(name, place, port, domain, person):
+    return opensmtpd_catch_all(name, place, port, domain, f"{person}@{domain}")
+
+
+def opensmtpd_catch_all(name, place, port, domain="example.com", who="@"):
     tree = unpack.prefix("opensmtpd", PACKAGES["opensmtpd"])
     place = pathlib.Path(place)
     for directory in ("spool", "mail", "log"):
@@ -199,7 +217,7 @@ def opensmtpd_catch_all(name, place, port, domain="example.com"):
                "opensmtpq:x:997:997::/var/lib/opensmtpd/empty:/usr/sbin/nologin",
                "vmail:x:991:991::/srv/mail:/usr/sbin/nologin"],
         groups=["opensmtpd:x:996:", "opensmtpq:x:997:", "vmail:x:991:"], log=place / "log/start.log",
-        files={"/etc/smtpd.conf": OPENSMTPD.format(port=port, domain=domain)},
+        files={"/etc/smtpd.conf": OPENSMTPD.format(port=port, domain=domain, who=who)},
         binds={place / "spool": "/var/spool/smtpd", place / "mail": "/srv/mail"},
         setup="mkdir -p /var/lib/opensmtpd/empty; rm -f /etc/resolv.conf; : > /etc/resolv.conf")
     peers.wait_for_port(port, started)

@@ -173,11 +173,14 @@ def bodies(port, login=LOGIN):
     return found
 
 
-def dovecot_over(place, maildir, extra):
-    """A Dovecot that serves a copy of `maildir` to LOGIN: below place, with what it writes there."""
+def dovecot_over(place, maildir, extra, uids):
+    """A Dovecot that serves a copy of `maildir` to LOGIN: below place, with what it writes there.
+    Without `uids` it knows nothing of the UIDLs that we gave."""
     box = place / "mail" / LOGIN
     box.parent.mkdir(parents=True)
     shutil.copytree(maildir, box)
+    if not uids:
+        (box / "dovecot-uidlist").unlink()
     subprocess.run(["chown", "-R", "991:991", str(box)], check=True)
     (box / "pop3.lock").unlink(missing_ok=True)
     return peers.dovecot("dovecot", place, DOVECOT_IMAP, DOVECOT_POP3, PASSWORD, extra)
@@ -193,7 +196,7 @@ def with_dovecot(binary, root, place, messages):
 
     def compare(what, extra, uidl, fetch=False):
         nonlocal faults
-        with dovecot_over(place / what, maildir, extra):
+        with dovecot_over(place / what, maildir, extra, uids=not uidl):
             if fetch:  # what Dovecot stores itself has LF line ends and names of its own
                 append(messages)
             theirs = listing(DOVECOT_POP3)
@@ -209,14 +212,14 @@ def with_dovecot(binary, root, place, messages):
                 faults += difference(what, theirs, listing(POP3))
                 if read and read != bodies(POP3):
                     faults.append(f"{what}: a message is not the same from both")
-        else:  # %f is the name up to its flags, sizes and all; no format of Dovecot's ends at the comma
-            names = {uidl.partition(",")[0]: octets for uidl, octets in theirs.items()}
-            faults += difference(what, names, ours)
+        else:  # our list of UIDs says what each is called
+            faults += difference(what, theirs, ours)
         if len(theirs) < len(ours):
             faults.append(f"{what}: Dovecot shows {len(theirs)} messages of {len(ours)}")
         print(f"{what}: {len(theirs)} UIDLs compared", file=sys.stderr)
 
-    compare("the file's name", "pop3_uidl_format = %f", None)
+    compare("over our tree", "", None)
+    compare("over our tree, by the file's name", "pop3_uidl_format = %f", None)
     compare("the default format", "", "dovecot", fetch=True)
     compare("saved UIDLs", "pop3_uidl_format = %v.%u\nprotocol pop3 {\n  pop3_save_uidl = yes\n}", "dovecot")
     return faults
