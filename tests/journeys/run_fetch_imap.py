@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -261,6 +262,32 @@ class Waiting(unittest.TestCase):
             wait_for(self, lambda: office.copies() == wanted(3))
             wait_for(self, lambda: server.commands[-1].startswith("IDLE"))
             self.assertEqual(office.fetch(), DONE, office.talk)
+            self.stop(process)
+
+    def test_what_arrives_while_another_process_collects_comes_once(self):
+        with filled(3) as server, Office(server, 'every = "idle"\n') as office:
+            process = self.watch(office)
+            wait_for(self, lambda: office.copies() == wanted(3) and server.commands[-1].startswith("IDLE"))
+            inside, go_on = threading.Event(), threading.Event()
+
+            def slow(session, tag, rest):
+                if "BODY" in rest and not inside.is_set():
+                    inside.set()
+                    go_on.wait(20)
+
+            with server.lock:  # what the other process finds, and who waits is not told of
+                server.messages += [(100 + n, content) for n, content in enumerate(contents(2, first=3))]
+                server.last = 101
+                server.hooks["UID FETCH"] = slow
+            other = office.start()
+            self.assertTrue(inside.wait(20))
+            server.append(*contents(2, first=5))
+            time.sleep(0.5)
+            go_on.set()
+            other.communicate(timeout=20)
+            wait_for(self, lambda: office.copies() == wanted(7))
+            wait_for(self, lambda: server.messages == [])
+            self.assertEqual(office.copies(), wanted(7))
             self.stop(process)
 
     def test_serve_waits_at_several_accounts_and_takes_up_changes(self):
