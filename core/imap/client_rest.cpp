@@ -27,6 +27,10 @@ bool ClientSession::waiting() const {
 void ClientSession::begin_rest(wire::ClientAction& action) {
     phase_ = Phase::resting;
     rested_ = true;
+    // Of a large mailbox these are megabytes, and it may rest for days.
+    collection_.reset();
+    removal_.reset();
+    listing_.reset();
     action = ask(wire::Resting{});
 }
 
@@ -113,8 +117,6 @@ void ClientSession::take(wire::Done) {
     const bool all = std::exchange(woken_, false);
     if (all) all_again_.reset();
     outcomes_ = {};
-    collection_.reset();
-    removal_.reset();
     settle_owed_ = false;
     finished_owed_ = true;
     if (draining_) return broken("stopped before the messages were listed");
