@@ -255,7 +255,7 @@ class Scene:
             until = time.monotonic() + 10
             listed = ""
             while "4" not in listed and time.monotonic() < until:
-                listed = next(iter(re.findall(r"4[25][0-9] [0-9.]+ .*", self.command("queue", "list")[1])), "")
+                listed = next(iter(re.findall(r"\b4[25][0-9] [0-9a-z].*", self.command("queue", "list")[1])), "")
                 time.sleep(0.1)
             self.check(f"{server}'s 450 is shown by queue list", listed.startswith("45"))
             if server == "exim":
@@ -416,7 +416,7 @@ class Scene:
              "virtual_mailbox_maps": "static:catchall/", "virtual_uid_maps": "static:991",
              "virtual_gid_maps": "static:991", "smtpd_tls_security_level": "may", "smtpd_tls_received_header": "yes",
              "smtpd_tls_cert_file": "/srv/tls/cert.pem", "smtpd_tls_key_file": "/srv/tls/key.pem",
-             "smtpd_recipient_restrictions": "check_recipient_access inline:{never@pf.example=REJECT nobody}, "
+             "smtpd_recipient_restrictions": "check_recipient_access inline:{{never@pf.example=REJECT nobody}}, "
                                              "check_policy_service inet:127.0.0.1:2541, permit_mynetworks, reject",
              "smtpd_reject_unlisted_recipient": "no",
              "transport_maps": f"inline:{{gone@pf.example=error:gone, fwd.example=smtp:[127.0.0.1]:{SMTP}}}"},
