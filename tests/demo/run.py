@@ -4,7 +4,8 @@
 Two roots in a temporary directory, everything by the real commands as an operator types them, mail
 by swaks and smtplib, all on loopback. John has left and is refused at the door. The office collects
 by POP3, sorts, and holds what is addressed to nobody; then it stays connected by IMAP, and what
-arrives at the host is with its person at once. At the end the people read their mail over the
+arrives at the host is with its person at once. Who wrote to nobody hears of it, if the host knew that
+the sender was genuine; a second domain of the host forwards. At the end the people read their mail over the
 office's POP3, and every number is compared with what was sent: one that is wrong is named, and the
 status is 1. `make demo` runs it; `--keep` leaves the two roots to look at.
 """
@@ -27,6 +28,10 @@ import textwrap
 import time
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TREE / "tests/support"))
+from dns_server import DnsServer  # noqa: E402
+from smtp_sink import SmtpSink  # noqa: E402
+
 BINARY = os.environ.get("MAILHANDLER", str(TREE / "build/mailhandler"))
 PEOPLE = ["anne", "bob", "carol"]
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -158,6 +163,14 @@ class Mail:
             client.sendmail("a@customer.example", [f"{person}@example.com"], text)
             return time.monotonic()
 
+    def from_sam(self, recipient):
+        """A message of somebody whose domain says by SPF where its mail comes from."""
+        self.number += 1
+        self.recipients += 1
+        with smtplib.SMTP("127.0.0.1", self.port, "mail.honest.example", timeout=30) as client:
+            client.sendmail("sam@honest.example", [recipient],
+                            f"From: sam@honest.example\nTo: {recipient}\nSubject: to {recipient}\n\nhello\n")
+
     def many(self, count):
         """A working day: `count` messages over one connection, each tenth to all three."""
         client = smtplib.SMTP("127.0.0.1", self.port, "customer.example", timeout=30)
@@ -178,12 +191,18 @@ def read_mailbox(port, login, password):
     return messages
 
 
-def set_up_host(host, smtp, pop3, imap):
+def leaves_by(end, world, names):
+    """Everything that leaves goes to one server, which stands for all others; SPF is looked up here."""
+    end.edit(f'smarthost = "smtp://127.0.0.1:{world.port}"\ntls = "none"\nresolver = "{names.address}"')
+
+
+def set_up_host(host, smtp, pop3, imap, world, names):
     title("1. The host: it takes whatever comes for example.com")
     host.run("init", "--hostname", "mail.provider.example", quiet=True)
     for line in (f'smtp = ["127.0.0.1:{smtp}"]', f'pop3 = ["127.0.0.1:{pop3}"]',
                  f'imap = ["127.0.0.1:{imap}"]'):
         host.edit(line)
+    leaves_by(host, world, names)
     host.run("add-domain", "example.com", quiet=True)
     host.run("set-default", "example.com", "deliver", "--password-stdin", stdin="provider-secret")
     host.run("add-bouncer", "john@example.com", "--text",
@@ -193,11 +212,12 @@ def set_up_host(host, smtp, pop3, imap):
     host.serve(smtp)
 
 
-def set_up_office(office, host_pop3, pop3):
+def set_up_office(office, host_pop3, pop3, world, names):
     title("2. The office: three people and an alias; who else is written to does not exist")
     office.run("init", "--hostname", "mail.office.example", quiet=True)
     for line in ("# smtp", f'pop3 = ["127.0.0.1:{pop3}"]', "# imap"):
         office.edit(line)
+    leaves_by(office, world, names)
     office.run("add-domain", "example.com", quiet=True)
     for person in PEOPLE:
         office.run("add-mailbox", f"{person}@example.com", "--password-stdin",
@@ -253,8 +273,34 @@ def wait_for_mail(mail, office, imap):
     expect("each of them there in well under a second", took[-1] < 0.8, True)
 
 
+def pass_on(mail, host, office, world):
+    title("6. Mail that leaves: a domain that forwards, and a bounce to somebody genuine")
+    host.run("add-domain", "partner.example", quiet=True)
+    host.run("set-default", "partner.example", "forward", "desk@elsewhere.example")
+    time.sleep(1)  # within which a running server takes its files up
+    mail.from_sam("sales@partner.example")
+    mail.from_sam("ford@example.com")
+    until = time.monotonic() + 20
+    while len(world.messages) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    expect("messages that left", len(world.messages), 2)
+    forward, bounce = sorted(world.messages, key=lambda message: message.recipients[0])
+    print(f"\n    forwarded for <{forward.sender}>, a name at our own domain, so that SPF passes there too")
+    expect("who got the forward", forward.recipients, ["desk@elsewhere.example"])
+    expect("whose it is, by SRS", re.sub(r"=[^=]*=[^=]*=", "=…=", forward.sender, count=1),
+           "SRS0=…=honest.example=sam@partner.example")
+    expect("who got the bounce", bounce.recipients, ["sam@honest.example"])
+    expect("its sender, so that nobody answers it", bounce.sender, "")
+    report = bounce.content.decode()
+    show("\n".join(line for line in report.splitlines()
+                   if re.match(r"(Final-Recipient|Action|Status|Diagnostic-Code):", line)))
+    expect("whom it is about", re.findall(r"Final-Recipient: rfc822;(\S+)", report), ["ford@example.com"])
+    host.run("queue")
+    office.run("queue")
+
+
 def judge_mailboxes(mail, pop3):
-    title("6. Who received what, read over the office's POP3")
+    title("7. Who received what, read over the office's POP3")
     for person in PEOPLE:
         messages = read_mailbox(pop3, f"{person}@example.com", f"{person}-secret")
         ids = collections.Counter(re.findall(r"(?m)^Message-ID: (\S+)", "\n".join(messages)))
@@ -271,13 +317,13 @@ def judge_mailboxes(mail, pop3):
 
 
 def judge_numbers(mail, host, office, host_pop3):
-    title("7. What was held, and why")
+    title("8. What was held, and why")
     office.run("held")
     held = office.json("held")
     expect("messages held", [note["recipient"] for note in held], ["zaphod@example.com"])
     office.run("explain", "zaphod@example.com", status=1)
 
-    title("8. The statistics of both ends")
+    title("9. The statistics of both ends")
     host.run("stats", limit=30)
     total = host.json("stats")["total"]
     expect("recipients the host accepted", total["accepted"], mail.recipients)
@@ -304,14 +350,16 @@ def main():
     place = pathlib.Path(tempfile.mkdtemp(prefix="mailhandler-demo-"))
     smtp, host_pop3, host_imap, office_pop3 = free_ports(4)
     host, office = End(place, "host"), End(place, "office")
+    world, names = SmtpSink(), DnsServer({"honest.example": [("TXT", "v=spf1 ip4:127.0.0.1 -all")]})
     try:
-        set_up_host(host, smtp, host_pop3, host_imap)
-        set_up_office(office, host_pop3, office_pop3)
+        set_up_host(host, smtp, host_pop3, host_imap, world, names)
+        set_up_office(office, host_pop3, office_pop3, world, names)
         mail = Mail(smtp)
         send(mail)
         collect(host, office)
         office.serve(office_pop3)
         wait_for_mail(mail, office, host_imap)
+        pass_on(mail, host, office, world)
         judge_mailboxes(mail, office_pop3)
         judge_numbers(mail, host, office, host_pop3)
     finally:
