@@ -21,17 +21,18 @@ void Timetable::unwait(Entries::value_type& at) {
     if (at.second.state == State::waiting) waiting_.erase({at.second.when, &at.first});
 }
 
-void Timetable::note(const std::string& id, WallTime when, const std::string& destination) {
+bool Timetable::note(const std::string& id, WallTime when, const std::string& destination) {
     const std::lock_guard lock(mutex_);
     const auto [at, added] = entries_.try_emplace(id);
     Entry& entry = at->second;
-    if (entry.state == State::working) return;
-    if (!added && entry.when == when && entry.destination == destination) return;
+    if (entry.state == State::working) return false;
+    if (!added && entry.when == when && entry.destination == destination) return false;
     unwait(*at);
     entry.destination = destination;
     if (entry.rest) entry.rest->tried.clear();  // a new round
-    entry.state = State::due;                  // stands in no set of waiting_
+    entry.state = State::due;                   // stands in no set of waiting_
     wait(*at, when);
+    return !added;
 }
 
 void Timetable::forget(const std::string& id) {

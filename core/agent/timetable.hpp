@@ -22,7 +22,7 @@ namespace mailhandler::agent {
 // One message under way. It is given back by done().
 struct Job {
     std::string id;
-    std::string destination;     // whose turn it is: a domain, or a server
+    std::string destination;        // whose turn it is: a domain, or a server
     std::set<std::string> tried;    // address keys that had their attempt in this round
     std::set<std::string> settled;  // … that are owed nothing, although the disk may not know it
 };
@@ -30,7 +30,8 @@ struct Job {
 class Timetable {
   public:
     // A message is there, or its time has changed. While it is under way this says nothing new.
-    void note(const std::string& id, WallTime when, const std::string& destination);
+    // True: somebody else gave a message that was known another time.
+    bool note(const std::string& id, WallTime when, const std::string& destination);
     // It has gone.
     void forget(const std::string& id);
     // All in one lane, or one for each destination.

@@ -126,6 +126,7 @@ Result<> Queue::open() {
 void Queue::apply() {
     timetable_.single_lane(!room_.snapshot.server->outbound.smarthost.empty());
     secret_.clear();
+    rests_.clear();
     kick();
 }
 
@@ -136,24 +137,31 @@ void Queue::load_all() {
     const auto all = spool_.list(&damaged);
     for (const Fault& fault : damaged) room_.log.error(fault.text());
     if (!all) return room_.log.error(all.error().text());
-    for (const auto& due : *all) timetable_.note(due.id, due.next_attempt, due.destination);
-    loop_.post([this] { kick(); });
+    bool moved = false;
+    for (const auto& due : *all)
+        moved |= timetable_.note(due.id, due.next_attempt, due.destination);
+    noted(moved);
 }
 
-void Queue::note(const std::string& id) {
+bool Queue::note(const std::string& id) {
     const auto envelope = spool_.load(id);
-    if (envelope)
-        timetable_.note(id, envelope->next_attempt, envelope->destination());
-    else if (envelope.error().error == ENOENT)
+    if (envelope) return timetable_.note(id, envelope->next_attempt, envelope->destination());
+    if (envelope.error().error == ENOENT)
         timetable_.forget(id);
     else
         room_.log.error(envelope.error().text());
+    return false;
 }
 
-void Queue::queued(const std::string& id) {
-    note(id);
-    loop_.post([this] { kick(); });
+// Any thread.
+void Queue::noted(bool moved) {
+    loop_.post([this, moved] {
+        if (moved) rests_.clear();
+        kick();
+    });
 }
+
+void Queue::queued(const std::string& id) { noted(note(id)); }
 
 // "…/queue/<id>,<next>,<destination>.env"; the directory itself: the kernel lost count.
 void Queue::notice(const std::vector<std::string>& paths) {
@@ -171,8 +179,9 @@ void Queue::notice(const std::vector<std::string>& paths) {
     if (!all && ids.empty()) return;
     disk_.post([this, all, ids = std::move(ids)] {
         if (all) return load_all();
-        for (const std::string& id : ids) note(id);
-        loop_.post([this] { kick(); });
+        bool moved = false;
+        for (const std::string& id : ids) moved |= note(id);
+        noted(moved);
     });
 }
 
@@ -182,10 +191,16 @@ void Queue::notice(const std::vector<std::string>& paths) {
 void Queue::kick() {
     if (draining_) return;
     const WallTime now = room_.clock.wall();
+    const Instant instant = room_.clock.now();
     const auto next = timetable_.advance(now);
-    if (next) {
-        // Not for long at a time: the wall clock may be set meanwhile.
-        const auto pause = std::min<WallTime::duration>(*next - now, std::chrono::minutes(1));
+    // Not for long at a time: the wall clock may be set meanwhile.
+    std::chrono::nanoseconds pause = std::chrono::minutes(1);
+    if (next) pause = std::min<std::chrono::nanoseconds>(pause, *next - now);
+    std::erase_if(rests_, [&](const auto& each) { return each.second.until + longest_rest < instant; });
+    for (const auto& [lane, rest] : rests_)
+        if (rest.until > instant)
+            pause = std::min<std::chrono::nanoseconds>(pause, rest.until - instant);
+    if (next || !rests_.empty()) {
         timer_.expires_after(pause + std::chrono::milliseconds(1));
         timer_.async_wait([this](boost::system::error_code error) {
             if (!error) kick();
@@ -193,8 +208,11 @@ void Queue::kick() {
     }
     if (connections_ >= in_all) return;
     for (const auto& [lane, due] : timetable_.lanes()) {
-        const std::size_t limit = std::min(lane.empty() ? to_smarthost : per_lane,
-                                           1 + due / messages_per_connection);
+        const auto rest = rests_.find(lane);
+        if (rest != rests_.end() && rest->second.until > instant) continue;
+        std::size_t limit = std::min(lane.empty() ? to_smarthost : per_lane,
+                                     1 + due / messages_per_connection);
+        if (rest != rests_.end()) limit = 1;  // to see whether it is there again
         while (connections_ < in_all && serving_[lane] < limit) {
             ++serving_[lane];
             ++connections_;
@@ -225,14 +243,26 @@ net::Task<> Queue::serve_lane(std::string lane) {
         if (draining_) co_return;
         host = hop.host;
         const Ending ending = co_await try_hop(lane, hop, *server);
-        if (ending.served) co_return;
+        if (ending.served) {
+            rests_.erase(lane);
+            co_return;
+        }
         // As long as one host may yet take it, it is not refused for good.
         if (!refused || refused->code >= 500) refused = ending.reply;
     }
     if (draining_ || !refused) co_return;
     room_.log.info(fmt::format("queue: {}: {}", lane.empty() ? "smarthost" : lane, refused->text));
     smtp::Reply reply = std::move(*refused);
+    if (reply.code < 500) rest(lane);
     co_await refuse(lane, host, std::move(reply), *server);
+}
+
+void Queue::rest(const std::string& lane) {
+    Rest& rest = rests_[lane];
+    const Instant now = room_.clock.now();
+    if (rest.until > now) return;  // another line found out the same
+    const auto pause = first_rest * (1u << std::min(rest.failures++, 9u));
+    rest.until = now + std::min<std::chrono::seconds>(pause, longest_rest);
 }
 
 net::Task<std::optional<smtp::Reply>> Queue::find_hops(const std::string& lane,

@@ -5,7 +5,8 @@
 // order, each with all its addresses; TLS is taken where it is offered, and without where the
 // handshake fails (a passive eavesdropper is all that an MX's certificate can keep out). A smarthost
 // is verified as [outbound] tls says. Mail of a mailbox whose `deliver` names a server has that
-// server's lane, with or without a smarthost.
+// server's lane, with or without a smarthost. A destination that cannot be reached is called by one,
+// less and less often, and not once for each message.
 //
 // New messages are noticed by queued(), or within a tenth of a second by inotify: that is how
 // `queue retry` and messages that other processes put there come in.
@@ -32,6 +33,8 @@ class Queue {
     static constexpr std::size_t per_lane = 4, to_smarthost = 8, in_all = 20;
     // A lane is given one connection more for each so many messages that are due.
     static constexpr std::size_t messages_per_connection = 5;
+    // How long a lane rests after its first failure, doubled by each one, and at most.
+    static constexpr std::chrono::seconds first_rest{1}, longest_rest{300};
 
     // All outlive it; `disk` does what blocks. Destroyed before `loop`.
     Queue(net::Loop& loop, agent::Mailroom& room, net::Pool& disk, store::Spool& spool,
@@ -60,9 +63,11 @@ class Queue {
     struct Prepare;
 
     void load_all();
-    void note(const std::string& id);
+    bool note(const std::string& id);
+    void noted(bool moved);
     void notice(const std::vector<std::string>& paths);
     void kick();
+    void rest(const std::string& lane);
     net::Task<> serve(std::string lane);
     net::Task<> serve_lane(std::string lane);
     net::Task<std::optional<smtp::Reply>> find_hops(const std::string& lane, const config::Server& server,
@@ -86,6 +91,13 @@ class Queue {
     boost::asio::steady_timer timer_;
     std::map<std::string, std::size_t> serving_;  // lane → connections, also to be
     std::size_t connections_ = 0;
+    // Lanes none of whose hosts could be reached: until when nobody calls them, and then one does. A
+    // person who moves a message's time (`queue retry`) ends all of it.
+    struct Rest {
+        unsigned failures = 0;
+        Instant until{};
+    };
+    std::map<std::string, Rest> rests_;
     std::map<std::uint64_t, net::Handle> lines_;  // sessions under way
     std::uint64_t next_line_ = 0;
     std::size_t working_ = 0;  // sessions, and outcomes being written down

@@ -137,6 +137,20 @@ class Smarthost(unittest.TestCase):
             server.put("now", "ok@d.test")
             self.assertTrue(host.until(lambda: sink.taken, 5))
 
+    def test_a_host_that_is_down_is_not_called_for_each_message(self):
+        with SmtpSink(greeting="421 not now") as sink, Queue(smarthost(sink)) as server:
+            server.start()
+            for n in range(60):
+                server.put(f"t{n}", f"ok-{n}@d.test")
+                time.sleep(0.05)
+            self.assertTrue(host.until(lambda: sink.connections >= 2, 10))
+            self.assertLess(sink.connections, 6)
+            self.assertEqual(len(server.waiting()), 60)
+            sink.greeting = "220 sink.test"
+            server.retry_all()  # a person ends its rest
+            self.assertTrue(server.empty(20))
+            self.assertEqual(len(sink.taken), 60)
+
     def test_sigterm_lets_a_transaction_end(self):
         with SmtpSink() as sink, Queue(smarthost(sink)) as server:
             for n in range(30):
