@@ -60,11 +60,11 @@ interop: all
 	  MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 $$script $(INTEROP) || failed="$$failed $$script"; done; \
 	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 
-# Hours of trouble: kills, power cuts, an hour of mixed load, abuse. tests/soak/README.md says what is
+# Hours of trouble: kills, power cuts, an hour of mixed load, IMAP sessions, abuse. tests/soak/README.md says what is
 # shown and how to shorten it. The power cuts need root.
 soak: all
 	$(call need,python3 util-linux e2fsprogs gcc strace)
-	@failed=; for script in $(or $(SOAK),kills power endurance abuse); do \
+	@failed=; for script in $(or $(SOAK),kills power endurance sessions abuse); do \
 	  MAILHANDLER=$(abspath $(BUILD))/mailhandler python3 tests/soak/$$script.py || failed="$$failed $$script"; done; \
 	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
 

@@ -100,7 +100,8 @@ def same(who, have, want, view=lambda octets: octets):
     for octets in (ours - theirs):
         near = min(theirs - ours, key=lambda other: abs(len(other) - len(octets)), default=b"")
         check(False, f"{who}: not as it was sent: {stamped.first_difference(near, octets)}")
-    check(sum(theirs.values()) == sum(ours.values()), f"{who}: {sum(theirs.values())} messages, {sum(ours.values())} were sent")
+    counts = sum(theirs.values()), sum(ours.values())
+    check(counts[0] == counts[1], f"{who}: {counts[0]} messages, {counts[1]} were sent")
 
 
 def planted():
