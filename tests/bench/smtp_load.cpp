@@ -3,6 +3,9 @@
 // clients talk. Every Message-ID is unique, and every recipient unless --names says otherwise. One
 // thread, epoll.
 //
+// With --refused every recipient must be answered 5xx, and QUIT follows the last of them: "accepted" and
+// "rate" then count refused recipients.
+//
 // With --watch DIR it also counts the files that appear in DIR (renamed or linked in) and ends
 // only when all have: "seconds" then runs from the first connect to the last file. Prints one JSON
 // object; latencies are in microseconds: "whole" is connect → reply to QUIT, "commit" is the final
@@ -38,6 +41,7 @@ struct Options {
     unsigned names = 0;       // recipients' local parts to go round in; 0: every one is new
     std::size_t size = 4096;  // octets of the whole message, CRLF counted
     std::string domain = "example.com", tag = "load", watch;
+    bool refused = false;
     bool spread = false;  // every connection from its own address of 127.0.0.0/8
     double deadline = 60;
 };
@@ -47,6 +51,7 @@ Options parse(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         std::string_view name = argv[i];
         if (name == "--spread") { o.spread = true; continue; }
+        if (name == "--refused") { o.refused = true; continue; }
         if (i + 1 == argc) throw std::runtime_error("no value for " + std::string(name));
         const char* value = argv[++i];
         if (name == "--address") o.address = value;
@@ -196,7 +201,8 @@ class Load {
     }
 
     void reply(Session& s, const std::string& line) {
-        char wanted = s.step == Step::data ? '3' : '2';
+        const bool refusal = o_.refused && s.step == Step::rcpt;
+        char wanted = refusal ? '5' : s.step == Step::data ? '3' : '2';
         if (line.empty() || line[0] != wanted) return fail(s, line);
         switch (s.step) {
             case Step::greeting: return say(s, Step::ehlo, "EHLO client.example\r\n");
@@ -204,7 +210,12 @@ class Load {
                 return say(s, Step::mail, "MAIL FROM:<sender@client.example>\r\n");
             case Step::mail:
             case Step::rcpt:
-                if (s.recipient == o_.recipients) return say(s, Step::data, "DATA\r\n");
+                if (refusal) {
+                    ++accepted_;
+                    last_accepted_ = Clock::now();
+                }
+                if (s.recipient == o_.recipients)
+                    return o_.refused ? say(s, Step::quit, "QUIT\r\n") : say(s, Step::data, "DATA\r\n");
                 return say(s, Step::rcpt, "RCPT TO:<" + recipient(s, s.recipient++) + ">\r\n");
             case Step::data: return send_message(s);
             case Step::accepted:
@@ -278,7 +289,8 @@ class Load {
         auto seconds = [this](Clock::time_point end) {
             return std::max(1e-9, std::chrono::duration<double>(end - began_).count());
         };
-        bool whole = finished() && !overflow_ && accepted_ == o_.messages && errors_ == 0;
+        const unsigned due = o_.messages * (o_.refused ? o_.recipients : 1);
+        bool whole = finished() && !overflow_ && accepted_ == due && errors_ == 0;
         double took = seconds(watch_ < 0 ? last_accepted_ : std::max(last_, last_accepted_));
         std::printf(
             "{\"messages\":%u,\"accepted\":%u,\"files\":%u,\"errors\":%u,\"complete\":%s,"
