@@ -1,0 +1,138 @@
+"""Mail going out by IMAP: login and SELECT, whole messages, ENVELOPE and BODYSTRUCTURE, memory in IDLE.
+
+Dovecot and mailhandler serve the same files (hard links), with the same cheap password hash. Cold: the
+server was started a moment ago and what it had written beside the mail is gone. Warm: asked again.
+One client, raw sockets, the same for both: it counts octets and answers, and parses nothing else.
+"""
+
+import pathlib
+import re
+import socket
+import subprocess
+import time
+
+from common import HASH, PASSWORD, binary, fill, link_tree, root
+import peers
+import pop3_out
+
+LOGIN = {10_000: "ten.example", 100: "hundred.example"}
+SELECT = {f"IMAP login + SELECT, 10,000 messages, {heat}": heat for heat in ("cold", "warm")}
+STRUCTURE = {f"IMAP ENVELOPE BODYSTRUCTURE of 10,000, {heat}": heat for heat in ("cold", "warm")}
+BODIES = "IMAP BODY.PEEK[] of 10,000 × 4 KiB"
+IDLE = "IMAP memory of an idle connection, on one mailbox of 100"
+MEASURES = [*SELECT, BODIES, *STRUCTURE, IDLE]
+FIGURES = [("ms", "ms", 1, False), ("rate", "messages/s", 1, True), ("cpu", "CPU µs/message", 1, False),
+           ("kib", "KiB/connection", 1, False)]
+SERVERS = "dovecot,mailhandler"
+sizes, fetch = {}, pop3_out.fetch
+
+
+def start(names, place, scale=1.0):
+    place.mkdir(parents=True, exist_ok=True)
+    for size in LOGIN:
+        sizes[size] = max(10, int(size * scale)) if size > 100 else size
+        fill(place / f"mail{size}", sizes[size], 4096)
+    return [{"dovecot": dovecot, "mailhandler": mailhandler}[name](place / name) for name in names]
+
+
+def dovecot(place):
+    boxes = [place / "mail" / login for login in LOGIN.values()]
+    for size, box in zip(LOGIN, boxes):
+        link_tree(place.parent / f"mail{size}", box)
+    subprocess.run(["chown", "-R", "991:991", str(place / "mail")], check=True)
+    return pop3_out.Server("dovecot", place, 2743, boxes, lambda: peers.dovecot(
+        "dovecot", place, 2743, 2710, "{MD5-CRYPT}" + HASH, "login_trusted_networks = 127.0.0.0/8\n"
+        "mail_max_userip_connections = 0"))
+
+
+def mailhandler(place):
+    made = root(place, {"imap": 2744}, {
+        login: f'[default]\naction = "deliver"\npassword = "{HASH}"\n' for login in LOGIN.values()})
+    boxes = [made / "mail" / login / "@default" for login in LOGIN.values()]
+    for size, box in zip(LOGIN, boxes):
+        link_tree(place.parent / f"mail{size}", box)
+    return pop3_out.Server("mailhandler", place, 2744, boxes,
+                           lambda: peers.mailhandler("mailhandler", binary(), made, 2744))
+
+
+class Client:
+    def __init__(self, port, login):
+        self.socket = socket.create_connection(("127.0.0.1", port), 120)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.recv(4096)
+        self.buffer = bytearray(1 << 16)
+        self.ask(f"LOGIN {login} {PASSWORD}")
+
+    def ask(self, text):
+        """Everything up to the tagged answer, which must be OK."""
+        self.socket.sendall(f"a1 {text}\r\n".encode())
+        have = 0
+        while True:
+            if have == len(self.buffer):
+                self.buffer += bytes(len(self.buffer))
+            with memoryview(self.buffer) as view:
+                got = self.socket.recv_into(view[have:])
+            if not got:
+                raise EOFError(text)
+            have += got
+            if self.buffer[have - 2:have] == b"\r\n":
+                last = self.buffer.rfind(b"\r\n", max(0, have - 2000), have - 2) + 2
+                line = self.buffer[last if last > 1 else 0:have]
+                if line.startswith(b"a1 "):
+                    break
+        if not line.startswith(b"a1 OK"):
+            raise ValueError(bytes(line))
+        return self.buffer[:have]
+
+
+def memory(server):
+    """KiB, shared pages divided, of everything in the server's cell."""
+    group, total = pathlib.Path(server.cell.group[0], "cgroup.procs"), 0
+    for pid in group.read_text().split():
+        try:
+            rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1])
+        except (OSError, TypeError):
+            continue
+    return total
+
+
+def idle(server, count):
+    before, clients = None, []
+    for number in range(count + 1):
+        client = Client(server.port, LOGIN[100])
+        client.ask("SELECT INBOX")
+        client.socket.sendall(b"a1 IDLE\r\n")
+        client.socket.recv(4096)
+        clients.append(client)
+        before = memory(server) if number == 0 else before
+    time.sleep(1)
+    found = (memory(server) - before) / count
+    for client in clients:
+        client.socket.close()
+    return {"kib": found}, ""
+
+
+def measure(server, what, tag, scale):
+    heat = {**SELECT, **STRUCTURE}.get(what, "warm")
+    if what == IDLE:
+        return idle(server, max(20, int(1000 * scale)) if server.name == "mailhandler" else 60)
+    if heat == "cold":
+        server.chill()
+    else:
+        Client(server.port, LOGIN[10_000]).ask("SELECT INBOX")
+    cpu, began = server.cell.cpu(), time.monotonic()
+    client = Client(server.port, LOGIN[10_000])
+    selected = client.ask("SELECT INBOX")
+    if b"* %d EXISTS" % sizes[10_000] not in selected:
+        return None, "SELECT shows another number of messages"
+    if what not in SELECT:
+        client.buffer = bytearray(1 << 26)  # so that the client costs little
+        began = time.monotonic()
+        item = "BODY.PEEK[]" if what == BODIES else "ENVELOPE BODYSTRUCTURE"
+        answer = client.ask(f"UID FETCH 1:* ({item})")
+        if len(re.findall(rb"(?m)^\* \d+ FETCH ", answer)) != sizes[10_000]:
+            return None, "another number of messages was fetched"
+    took = time.monotonic() - began
+    return {"ms": took * 1000, "rate": sizes[10_000] / took,
+            "cpu": (server.cell.cpu() - cpu) / sizes[10_000] * 1e6}, ""
