@@ -27,9 +27,14 @@ std::optional<std::uint64_t> number_after(std::string_view fields, std::string_v
 }
 
 // The decimal digits that a base name begins with, without leading zeros: the delivery's seconds.
+// Asked twenty times a message by every sort of a large mailbox; find_first_not_of() costs ten times
+// as much.
 std::string_view leading_number(std::string_view base) {
-    base = base.substr(std::min(base.find_first_not_of('0'), base.size()));
-    return base.substr(0, std::min(base.find_first_not_of("0123456789"), base.size()));
+    std::size_t begin = 0;
+    while (begin < base.size() && base[begin] == '0') ++begin;
+    std::size_t end = begin;
+    while (end < base.size() && base[end] >= '0' && base[end] <= '9') ++end;
+    return base.substr(begin, end - begin);
 }
 
 // Adds the messages of one directory, new/ or cur/.

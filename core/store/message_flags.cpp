@@ -64,6 +64,11 @@ std::string with_flags(std::string_view file, Flags flags) {
 
 std::string_view without_flags(std::string_view file) { return file.substr(0, file.find(':')); }
 
-std::string_view base_of(std::string_view file) { return file.substr(0, file.find_first_of(",:")); }
+// Of every name of a mailbox, often: a search for a set of characters costs ten times as much.
+std::string_view base_of(std::string_view file) {
+    std::size_t end = 0;
+    while (end < file.size() && file[end] != ',' && file[end] != ':') ++end;
+    return file.substr(0, end);
+}
 
 }  // namespace mailhandler::store

@@ -20,11 +20,13 @@ import time
 from common import BUILD, TREE, build_tools
 import cell
 import collecting
+import imap_out
 import pop3_out
 import refusals
 import smtp_in
 
-FAMILIES = {"smtp-in": smtp_in, "refusals": refusals, "pop3-out": pop3_out, "collecting": collecting}
+FAMILIES = {"smtp-in": smtp_in, "refusals": refusals, "pop3-out": pop3_out, "collecting": collecting,
+            "imap-out": imap_out}
 
 
 def run_rounds(family, servers, measures, rounds, scale):
