@@ -166,21 +166,22 @@ void Queue::queued(const std::string& id) { noted(note(id)); }
 // "…/queue/<id>,<next>,<destination>.env"; the directory itself: the kernel lost count.
 void Queue::notice(const std::vector<std::string>& paths) {
     if (draining_) return;
-    std::vector<std::string> ids;
+    std::vector<std::string> names;
     bool all = false;
     for (const std::string& path : paths) {
-        const std::string name = disk::file_name(path);
-        const auto comma = name.find(',');
+        std::string name = disk::file_name(path);
         if (path == room_.layout.queue_dir()) all = true;
-        if (!name.ends_with(".env") || comma == name.npos) continue;
-        std::string id = name.substr(0, comma);
-        if (ids.empty() || ids.back() != id) ids.push_back(std::move(id));
+        if (name.ends_with(".env")) names.push_back(std::move(name));
     }
-    if (!all && ids.empty()) return;
-    disk_.post([this, all, ids = std::move(ids)] {
+    if (!all && names.empty()) return;
+    disk_.post([this, all, names = std::move(names)] {
         if (all) return load_all();
+        // Most of it is our own doing and gone by now. What somebody removed is missed when its turn
+        // comes.
         bool moved = false;
-        for (const std::string& id : ids) moved |= note(id);
+        for (const std::string& name : names)
+            if (const auto due = spool_.seen(name))
+                moved |= timetable_.note(due->id, due->next_attempt, due->destination);
         noted(moved);
     });
 }

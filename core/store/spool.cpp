@@ -379,6 +379,20 @@ std::unordered_set<std::string_view> messages_among(const std::vector<disk::Entr
 
 }  // namespace
 
+std::optional<Spool::Due> Spool::seen(const std::string& file) {
+    const auto name = envelope_name(file);
+    if (!name || !disk::exists(disk_, path(file))) return {};
+    const std::string id(name->id);
+    remember(id, {name->next, std::string(name->destination)});
+    Due due{id, WallTime(std::chrono::seconds(name->next)), decode_name(name->destination).value_or("")};
+    if (name->destination == long_destination) {
+        const auto envelope = load(id);
+        if (!envelope) return {};
+        due.destination = envelope->destination();
+    }
+    return due;
+}
+
 Result<std::vector<Spool::Due>> Spool::list(std::vector<Fault>* damaged_too) {
     Result<std::vector<disk::Entry>> entries;
     {

@@ -132,6 +132,9 @@ class Spool {
         std::string destination;  // Queued::destination()
     };
     Result<std::vector<Due>> list(std::vector<Fault>* damaged = nullptr);
+    // What the directory's entry `file` says, by its name alone. Nothing: it is no envelope's, or has
+    // gone or another name meanwhile.
+    std::optional<Due> seen(const std::string& file);
 
     // Removes what crashes left: messages without an envelope and envelopes half written, not changed
     // for an hour (another process may be about to add its own). Called at start, under the serve

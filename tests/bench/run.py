@@ -22,11 +22,12 @@ import cell
 import collecting
 import imap_out
 import pop3_out
+import queue_out
 import refusals
 import smtp_in
 
 FAMILIES = {"smtp-in": smtp_in, "refusals": refusals, "pop3-out": pop3_out, "collecting": collecting,
-            "imap-out": imap_out}
+            "imap-out": imap_out, "queue-out": queue_out}
 
 
 def run_rounds(family, servers, measures, rounds, scale):

@@ -122,7 +122,11 @@ def warm_up(server):
 
 
 def measure(server, what, tag, scale):
-    sessions, size, messages = LOADS[what]
+    return measure_load(server, LOADS[what], tag, scale)
+
+
+def measure_load(server, load_of, tag, scale):
+    sessions, size, messages = load_of
     messages = max(sessions, int(messages * scale))
     files, cpu = count_files(server.new), server.settled_cpu()
     watch = ["--watch", server.new] if server.new else []

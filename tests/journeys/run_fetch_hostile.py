@@ -167,7 +167,7 @@ class Hostile(unittest.TestCase):
                 self.assertIn(f"{name}:", self.talk if not comes else self.out)
         self.assertEqual(len(self.office.texts()), 60)
         self.assertFalse([text for text in self.office.texts() if b"forged" in text])
-        self.assertLess(highest, FLAT if "asan" not in BINARY else 1 << 20)
+        self.assertLess(highest, FLAT if "sanitize" not in BINARY else 1 << 20)
 
     def test_those_that_say_nothing_do_not_hold_up_the_others(self):
         for number, hook in enumerate([silent, drip, forever(b"x" * 997 + b"\r\n", b"+OK\r\n")]):
@@ -181,7 +181,7 @@ class Hostile(unittest.TestCase):
             self.assertTrue(until(lambda: self.office.arrived("good") == 20 and not good.messages))
             time.sleep(1)
             self.assertIsNone(process.poll())  # the others are still waited for
-            self.assertLess(peak(process), FLAT if "asan" not in BINARY else 1 << 20)
+            self.assertLess(peak(process), FLAT if "sanitize" not in BINARY else 1 << 20)
         finally:
             process.terminate()
             time.sleep(0.3)
