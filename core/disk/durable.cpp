@@ -34,6 +34,22 @@ Result<> Disk::sync_together(std::span<File* const> files,
     return {};
 }
 
+Result<std::vector<Entry>> Disk::list(const std::string& path) {
+    const auto names = this->names(path);
+    if (!names) return tl::unexpected(names.error());
+    std::vector<Entry> entries;
+    entries.reserve(names->size());
+    for (const Names::Name& name : *names)
+        entries.push_back({std::string(name.text()), name.kind()});
+    return entries;
+}
+
+std::chrono::milliseconds tick(WallTime modified) {
+    const auto since = modified.time_since_epoch();
+    const bool whole = since == std::chrono::floor<std::chrono::seconds>(since);
+    return whole ? std::chrono::seconds(2) : std::chrono::milliseconds(20);
+}
+
 bool exists(Disk& disk, const std::string& path) { return disk.status(path).has_value(); }
 
 Result<std::string> read_file(Disk& disk, const std::string& path, std::uint64_t limit) {

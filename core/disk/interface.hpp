@@ -16,6 +16,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "disk/names.hpp"
 
 namespace mailhandler::disk {
 
@@ -49,8 +50,6 @@ class File {
     virtual Result<> set_modified(WallTime when) = 0;
 };
 
-enum class Kind { file, directory, other };
-
 struct Entry {
     std::string name;
     Kind kind = Kind::file;
@@ -63,7 +62,12 @@ struct Status {
     std::uint64_t inode = 0;
     unsigned mode = 0;  // permission bits
     unsigned user = 0, group = 0;  // the numbers of its owners
+    WallTime changed{};  // ctime: like `modified`, but nobody can set it; a fake may leave it out
 };
+
+// How long after a change another one may leave modification time and `changed` as they are: the
+// file system's clock ticks. 20 milliseconds, or two seconds where it counts in seconds.
+std::chrono::milliseconds tick(WallTime modified);
 
 // An advisory lock on a file, held until destroyed. Crash-proof: the kernel lets go of it.
 class Lock {
@@ -110,7 +114,9 @@ class Disk {
         return {};
     }
     // The entries of a directory without "." and "..", in no order. Links are `other`.
-    virtual Result<std::vector<Entry>> list(const std::string& path) = 0;
+    virtual Result<Names> names(const std::string& path) = 0;
+    // The same, for directories that are never large.
+    Result<std::vector<Entry>> list(const std::string& path);
     virtual Result<Status> status(const std::string& path) = 0;  // lstat(2): no link is followed
 
     // flock(2) on the file, made when missing. `wait` false: fails at once with EWOULDBLOCK. Made

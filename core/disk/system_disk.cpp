@@ -1,5 +1,4 @@
 // The machine's own disk: POSIX calls, none more than the work needs.
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -12,6 +11,7 @@
 #include "disk/descriptor.hpp"
 #include "disk/interface.hpp"
 #include "disk/system_file.hpp"
+#include "disk/system_names.hpp"
 #include "disk/whole_sync.hpp"
 
 namespace mailhandler::disk {
@@ -29,6 +29,12 @@ class SystemLock final : public Lock {
 Kind kind_of(mode_t mode) {
     if (S_ISREG(mode)) return Kind::file;
     return S_ISDIR(mode) ? Kind::directory : Kind::other;
+}
+
+WallTime wall_time(const timespec& time) {
+    const auto since =
+        std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    return WallTime(std::chrono::duration_cast<WallTime::duration>(since));
 }
 
 Descriptor open_path(const std::string& path, int flags, unsigned mode = 0) {
@@ -79,7 +85,7 @@ class SystemDisk final : public Disk {
         return done(::lchown(directory.c_str(), user, group), directory,
                     "cannot give it its owner and group");
     }
-    Result<std::vector<Entry>> list(const std::string& path) override;
+    Result<Names> names(const std::string& path) override { return read_names(path); }
     Result<Status> status(const std::string& path) override;
     Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) override;
 
@@ -132,39 +138,13 @@ Result<> SystemDisk::sync_directory(const std::string& path) {
     return done(uninterrupted([&] { return ::fsync(directory.number()); }), path, "cannot sync");
 }
 
-Result<std::vector<Entry>> SystemDisk::list(const std::string& path) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
-    if (!directory) return fail_errno(path, "cannot open", errno);
-    std::vector<Entry> entries;
-    for (;;) {
-        errno = 0;
-        const dirent* entry = ::readdir(directory.get());
-        if (!entry && errno == EINTR) continue;
-        if (!entry && errno != 0) return fail_errno(path, "cannot read", errno);
-        if (!entry) return entries;
-        std::string name = entry->d_name;
-        if (name == "." || name == "..") continue;
-        Kind kind = entry->d_type == DT_REG   ? Kind::file
-                    : entry->d_type == DT_DIR ? Kind::directory
-                                              : Kind::other;
-        struct stat status;
-        if (entry->d_type == DT_UNKNOWN &&
-            ::fstatat(::dirfd(directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-            kind = kind_of(status.st_mode);
-        }
-        entries.push_back({std::move(name), kind});
-    }
-}
-
 Result<Status> SystemDisk::status(const std::string& path) {
     struct stat status;
     if (::lstat(path.c_str(), &status) != 0) return fail_errno(path, "cannot stat", errno);
-    const auto modified = std::chrono::seconds(status.st_mtim.tv_sec) +
-                          std::chrono::nanoseconds(status.st_mtim.tv_nsec);
     return Status{kind_of(status.st_mode), static_cast<std::uint64_t>(status.st_size),
-                  WallTime(std::chrono::duration_cast<WallTime::duration>(modified)),
-                  static_cast<std::uint64_t>(status.st_ino), status.st_mode & 07777u, status.st_uid,
-                  status.st_gid};
+                  wall_time(status.st_mtim), static_cast<std::uint64_t>(status.st_ino),
+                  status.st_mode & 07777u, status.st_uid, status.st_gid,
+                  wall_time(status.st_ctim)};
 }
 
 Result<std::unique_ptr<Lock>> SystemDisk::lock(const std::string& path, bool wait) {

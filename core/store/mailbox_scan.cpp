@@ -24,29 +24,21 @@ constexpr int most_attempts = 3;
 // How long our own changes are trusted to be the only ones: from the last, and from the first.
 constexpr auto own_trusted = std::chrono::seconds(1), own_trusted_at_most = std::chrono::seconds(5);
 
-// How long two changes may have one modification time: a kernel's clock tick, or two seconds where the
-// file system counts in seconds.
-std::chrono::milliseconds tick(WallTime modified) {
-    const auto since = modified.time_since_epoch();
-    const bool whole = since == std::chrono::floor<std::chrono::seconds>(since);
-    return whole ? std::chrono::seconds(2) : std::chrono::milliseconds(20);
-}
-
-bool is_message(const disk::Entry& entry) {
-    return entry.kind == disk::Kind::file && !entry.name.empty() && entry.name.front() != '.' &&
-           entry.name.front() != ',' && entry.name.front() != ':' &&
-           entry.name.find('\n') == entry.name.npos;
+bool is_message(const disk::Names::Name& entry) {
+    const std::string_view name = entry.text();
+    return entry.kind() == disk::Kind::file && name.front() != '.' && name.front() != ',' &&
+           name.front() != ':' && name.find('\n') == name.npos;
 }
 
 // A message as it was seen: in a listing now, or in the list before (its directory did not change).
 struct Sighting {
     Uid uid = 0;
     bool in_new = false;
-    const disk::Entry* entry = nullptr;      // seen now, …
+    const disk::Names::Name* entry = nullptr;      // seen now, …
     const ListedMessage* before = nullptr;  // … or known from before
 
     std::string_view file(const MessageList* list) const {
-        return entry ? std::string_view(entry->name) : list->file(*before);
+        return entry ? entry->text() : list->file(*before);
     }
 };
 
@@ -54,7 +46,7 @@ struct Sighting {
 bool by_uid(const Sighting& one, const Sighting& other) {
     if (one.uid != other.uid) return one.uid < other.uid;
     if (one.in_new != other.in_new) return other.in_new;
-    return one.entry && other.entry && one.entry->name > other.entry->name;
+    return one.entry && other.entry && one.entry->text() > other.entry->text();
 }
 
 class Scan {
@@ -87,7 +79,7 @@ class Scan {
     Mailbox::State& state_;
     const MessageList* const before_;
     bool listed_ = false, quiet_ = true;
-    std::vector<disk::Entry> entries_[2];
+    disk::Names entries_[2];
     bool was_listed_[2] = {false, false};
     bool reuse_names_ = false;
     std::vector<Sighting> sightings_, nameless_;
@@ -108,12 +100,12 @@ Result<> Scan::look(MailboxPart& part, Look look) {
     if (!status) return tl::unexpected(status.error());
     if (!needed(part, *status, look)) return {};
     const WallTime began = state_.means.clock.wall();
-    auto entries = disk.list(part.path);
+    auto entries = disk.names(part.path);
     if (!entries) return tl::unexpected(entries.error());
     const auto after = disk.status(part.path);
     if (!after) return tl::unexpected(after.error());
     const bool untouched = after->inode == status->inode && after->modified == status->modified;
-    const bool old_enough = status->modified + tick(status->modified) < began;
+    const bool old_enough = status->modified + disk::tick(status->modified) < began;
     part.known = true;
     part.inode = status->inode;
     part.modified = status->modified;
@@ -133,9 +125,9 @@ void Scan::sort_out() {
     nameless_.clear();
     sightings_.reserve(entries_[0].size() + entries_[1].size());
     for (const bool in_new : {false, true}) {
-        for (const disk::Entry& entry : entries_[in_new]) {
+        for (const disk::Names::Name& entry : entries_[in_new]) {
             if (!is_message(entry)) continue;
-            const Sighting sighting{state_.uids.find(base_of(entry.name)), in_new, &entry, nullptr};
+            const Sighting sighting{state_.uids.find(base_of(entry.text())), in_new, &entry, nullptr};
             (sighting.uid ? sightings_ : nameless_).push_back(sighting);
         }
     }

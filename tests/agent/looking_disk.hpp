@@ -48,9 +48,9 @@ class LookingDisk final : public disk::Disk {
     Result<> make_directory(const std::string& path, unsigned mode) override {
         return below_.make_directory(path, mode);
     }
-    Result<std::vector<disk::Entry>> list(const std::string& path) override {
+    Result<disk::Names> names(const std::string& path) override {
         if (path == unreadable) return fail_errno(path, "cannot open", EIO);
-        return below_.list(path);
+        return below_.names(path);
     }
     Result<disk::Status> status(const std::string& path) override {
         ++looks;

@@ -317,15 +317,15 @@ Result<> ForgetfulDisk::make_directory(const std::string& path, unsigned mode) {
     return {};
 }
 
-Result<std::vector<disk::Entry>> ForgetfulDisk::list(const std::string& path) {
+Result<disk::Names> ForgetfulDisk::names(const std::string& path) {
     const std::scoped_lock guard(mutex_);
     const NodePointer node = find(path);
     if (cut_) return fail_errno(path, "cannot open", EIO);
     if (!node) return fail_errno(path, "cannot open", ENOENT);
     if (node->kind != Kind::directory) return fail_errno(path, "cannot open", ENOTDIR);
-    std::vector<disk::Entry> entries;
-    for (const auto& [name, entry] : node->entries) entries.push_back({name, entry->kind});
-    return entries;
+    disk::Names names;
+    for (const auto& [name, entry] : node->entries) names.add_copy(name, entry->kind);
+    return names;
 }
 
 Result<disk::Status> ForgetfulDisk::status(const std::string& path) {

@@ -73,7 +73,7 @@ class ForgetfulDisk final : public disk::Disk {
     Result<> remove(const std::string& path) override;
     Result<> sync_directory(const std::string& path) override;
     Result<> make_directory(const std::string& path, unsigned mode) override;
-    Result<std::vector<disk::Entry>> list(const std::string& path) override;
+    Result<disk::Names> names(const std::string& path) override;
     Result<disk::Status> status(const std::string& path) override;
     Result<std::unique_ptr<disk::Lock>> lock(const std::string& path, bool wait) override;
 
