@@ -125,11 +125,7 @@ class Reader {
         if (peek() == '@') {
             at_ = begin;
             one = addr_spec(",;<");
-            // anne@example.org <anne@example.org>: a name that needed quotes
-            if (peek() == '<') {
-                at_ = begin;
-                one.name = words("<", true);
-            }
+            if (peek() == '<') one.name = name_before_bracket(begin);
         } else if (peek() == '<') {
             one.name = std::move(phrase);
         } else {
@@ -142,6 +138,20 @@ class Reader {
         if (!one.name.empty() || !one.local.empty() || !one.domain.empty() || angled_)
             found_.push_back(std::move(one));
         angled_ = false;
+    }
+
+    // anne@example.org <anne@example.org>: a name that needed quotes. Behind a quote that never closes
+    // there is no bracket; that is tried once, for each time is as long as the field.
+    std::string name_before_bracket(std::size_t begin) {
+        const std::size_t bracket = at_;
+        if (quotes_close_) {
+            at_ = begin;
+            std::string name = words("<", true);
+            if (!done()) return name;
+            quotes_close_ = false;
+            at_ = bracket;
+        }
+        return std::string(text_.substr(begin, bracket - begin));
     }
 
     // addr-spec = local-part "@" domain, with the space that obs-local-part has around dots.
@@ -179,9 +189,10 @@ class Reader {
     void angle(ListedAddress& one) {
         angled_ = true;
         skip_space();
-        if (peek() == '@') {
+        if (peek() == '@' && routes_) {
             const std::size_t begin = at_;
             one.route = words(":>", false);
+            routes_ = !done();
             if (!take(':')) {
                 one.route.clear();
                 at_ = begin;
@@ -211,6 +222,8 @@ class Reader {
     std::size_t at_ = 0;
     bool unclosed_ = false;  // there is a comment that never closes
     bool closes_ = true;     // there is a > ahead
+    bool routes_ = true;     // there may be a route ahead
+    bool quotes_close_ = true;
     bool in_group_ = false;
     bool angled_ = false;
     std::string comment_;

@@ -68,6 +68,7 @@ TEST_CASE("broken addresses are shown as they are") {
     CHECK(read("a@[192.0.2.1") == "<|a@[192.0.2.1>");
     CHECK(read("@x, a@, @") == "<|@x><|a@>");
     CHECK(read(";:;@<>(") == "[: ]@<|@>");
+    CHECK(read("@\"never<x@y>, z") == "@\"never<|x@y><|z@>");
 }
 
 TEST_CASE("a field full of addresses, parentheses or brackets takes no time") {
@@ -79,4 +80,9 @@ TEST_CASE("a field full of addresses, parentheses or brackets takes no time") {
     std::string quotes;
     for (int i = 0; i < 500'000; ++i) quotes += "<\"";
     CHECK(parse_address_list(quotes).size() <= address_limit);
+    for (const char* each : {"@\\\"<,", "@\"\\\"<,", "<@a,", "<@\"a,"}) {
+        std::string unclosed;
+        for (int i = 0; i < 200'000; ++i) unclosed += each;
+        CHECK(parse_address_list(unclosed).size() <= address_limit);
+    }
 }
