@@ -91,8 +91,8 @@ coverage: test-deps
 	@cmake --build $(BUILD)/coverage -j $(JOBS) --target $(SESSIONS:%=test_%)
 	@find $(BUILD)/coverage -name '*.gcda' -delete
 	@set -e; for room in $(SESSIONS); do $(BUILD)/coverage/tests/test_$$room >/dev/null; done
-	@gcovr --root . --filter 'core/($(subst $(eval ) ,|,$(SESSIONS)))/' --exclude-throw-branches \
-	  --fail-under-line 90 $(BUILD)/coverage
+	@cd $(BUILD)/coverage && gcovr --root $(CURDIR) --filter '$(CURDIR)/core/($(subst $(eval ) ,|,$(SESSIONS)))/' --exclude-throw-branches \
+	  --fail-under-line 90 .
 
 # The whole tree by the other compiler; a warning is an error there.
 clang: test-deps
