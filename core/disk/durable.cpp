@@ -105,31 +105,54 @@ Result<> own(Disk& disk, File& file, const std::string& path) {
     return file.set_owner(directory->user, directory->group);
 }
 
-}  // namespace
-
-Result<> replace_file(Disk& disk, const std::string& path, std::string_view content,
-                      unsigned mode) {
-    const std::string parent = parent_path(path);
-    std::string beside;
+// A new file beside `path`, with `content`, to be renamed over it; `beside` is its name. The name begins
+// with a dot: nobody who lists the directory takes it for a file of theirs.
+Result<std::unique_ptr<File>> write_beside(Disk& disk, const std::string& path,
+                                           std::string_view content, unsigned mode,
+                                           std::string& beside) {
     Result<std::unique_ptr<File>> file;
-    // The name begins with a dot: nobody who lists the directory takes it for a file of theirs.
     // One that is there belongs to another thread, or was left by a crash: neither may stop us.
     for (unsigned attempt = 0; attempt < 1000; ++attempt) {
-        beside = fmt::format("{}/.{}.{}.{}.new", parent, file_name(path), ::getpid(), attempt);
+        beside = fmt::format("{}/.{}.{}.{}.new", parent_path(path), file_name(path), ::getpid(),
+                             attempt);
         file = disk.create(beside, mode);
         if (file || file.error().error != EEXIST) break;
     }
-    if (!file) return tl::unexpected(file.error());
+    if (!file) return file;
     Result<> done = own(disk, **file, path);
     if (done) done = (*file)->write(content);
-    if (done) done = (*file)->sync();
+    if (done) return file;
+    file->reset();
+    (void)disk.remove(beside);
+    return tl::unexpected(done.error());
+}
+
+// What was written comes to its place; the fault that is told is the first one.
+Result<> put_in_place(Disk& disk, Result<> done, const std::string& beside,
+                      const std::string& path) {
     if (done) done = disk.rename(beside, path);
-    if (!done) {
-        file->reset();
-        (void)disk.remove(beside);  // the fault that is told is the first one
-        return done;
-    }
-    return disk.sync_directory(parent);
+    if (!done) (void)disk.remove(beside);
+    return done;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<File>> make_file(Disk& disk, const std::string& path,
+                                        std::string_view content, unsigned mode) {
+    std::string beside;
+    auto file = write_beside(disk, path, content, mode, beside);
+    if (!file) return file;
+    if (auto done = put_in_place(disk, {}, beside, path); !done) return tl::unexpected(done.error());
+    return file;
+}
+
+Result<> replace_file(Disk& disk, const std::string& path, std::string_view content,
+                      unsigned mode) {
+    std::string beside;
+    auto file = write_beside(disk, path, content, mode, beside);
+    if (!file) return tl::unexpected(file.error());
+    if (auto done = put_in_place(disk, (*file)->sync(), beside, path); !done) return done;
+    return disk.sync_directory(parent_path(path));
 }
 
 Result<> remove_tree(Disk& disk, const std::string& path) {

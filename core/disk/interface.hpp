@@ -147,6 +147,11 @@ Result<> make_directories(Disk& disk, const std::string& path, unsigned mode = 0
 Result<> replace_file(Disk& disk, const std::string& path, std::string_view content,
                       unsigned mode = 0600);
 
+// The same without the syncs: whoever looks finds the old or the new, a crash may leave anything. For a
+// file that can be lost until it and its directory are synced.
+Result<std::unique_ptr<File>> make_file(Disk& disk, const std::string& path,
+                                        std::string_view content, unsigned mode = 0600);
+
 // Removes a directory and all below it. Symbolic links are removed, never followed.
 Result<> remove_tree(Disk& disk, const std::string& path);
 

@@ -155,7 +155,6 @@ void Scan::sort_out() {
 }
 
 Result<> Scan::assign() {
-    if (nameless_.empty()) return {};
     const auto base = [&](const Sighting& each) { return base_of(each.file(before_)); };
     // A file in new/ and in cur/ is one message: cur/ counts.
     std::sort(nameless_.begin(), nameless_.end(), [&](const auto& one, const auto& other) {
@@ -314,7 +313,7 @@ Result<MessageListPointer> Mailbox::State::refresh(Look look, std::optional<Dotl
                                    list->keywords == keywords.names();
         if (!scan.listed() && settings_same) return list;
         scan.sort_out();
-        if (!scan.nameless().empty()) {
+        if (!scan.nameless().empty() || uids.to_be_made()) {
             const Uid next = uids.next();
             const std::uint32_t validity = uids.validity();
             if (!held) {

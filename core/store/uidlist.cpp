@@ -125,10 +125,12 @@ std::optional<std::string> Uidlist::uidl(std::string_view base) const {
     return fmt::format("{:08x}{:08x}", found->uid, validity_);
 }
 
+bool is_uidl(std::string_view base) {
+    return !base.empty() && base.size() <= 70 && std::all_of(base.begin(), base.end(), fits);
+}
+
 std::string uidl_of_base(std::string_view base) {
-    if (!base.empty() && base.size() <= 70 && std::all_of(base.begin(), base.end(), fits))
-        return std::string(base);
-    return uidl_digest(base);
+    return is_uidl(base) ? std::string(base) : uidl_digest(base);
 }
 
 std::string uidl_digest(std::string_view base) {

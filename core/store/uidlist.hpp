@@ -76,6 +76,7 @@ class Uidlist {
 // Our own UIDL of a message: its base name, or, where RFC 1939 section 7 does not allow that (one to 70
 // characters in the range 0x21 to 0x7E), 64 hexadecimal digits of it.
 std::string uidl_of_base(std::string_view base);
+bool is_uidl(std::string_view base);  // it is allowed
 std::string uidl_digest(std::string_view name);  // those 64 digits of any name
 
 }  // namespace mailhandler::store

@@ -19,49 +19,34 @@ constexpr std::uint64_t largest_list = 1ull << 30;
 // UIDs that are left when a list is given up for a new one (RFC 3501 section 2.3.1.1 has 32 bits).
 constexpr Uid last_uid = std::numeric_limits<Uid>::max() - 1'000'000;
 
-// 64 bits of a name (the finaliser is MurmurHash3's): FNV-1a alone leaves its low bits too even.
-std::uint64_t hash_of(std::string_view name) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdULL;
-    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53ULL;
-    return hash ^ hash >> 33;
-}
-
 bool same(const disk::Status& one, const disk::Status& other) {
     return one.inode == other.inode && one.size == other.size && one.modified == other.modified;
 }
 
-std::string line_for(Uid uid, std::string_view file) {
-    const std::string_view name = without_flags(file);
-    return fmt::format("{} P{} :{}\n", uid, uidl_of_base(base_of(name)), name);
+// "12 P1795.M1P2Q3.node :1795.M1P2Q3.node,S=5,W=5\n"
+void append_line(std::string& lines, Uid uid, std::string_view base, std::string_view file) {
+    char number[10];
+    lines.append(number, std::to_chars(number, number + sizeof number, uid).ptr);
+    lines += " P";
+    if (is_uidl(base))
+        lines += base;
+    else
+        lines += uidl_digest(base);
+    lines += " :";
+    lines += without_flags(file);
+    lines += '\n';
 }
 
 }  // namespace
 
-Result<std::uint32_t> next_uid_validity(disk::Disk& disk, const Clock& clock,
-                                        const std::string& account, std::uint32_t above) {
-    const std::string path = account + "/mailhandler-uidvalidity";
-    auto lock = Dotlock::take(disk, clock, path);
-    if (!lock) return tl::unexpected(lock.error());
-    std::uint64_t last = above;
-    const auto text = disk::read_file(disk, path, 64);
-    if (!text && text.error().error != ENOENT) return tl::unexpected(text.error());
-    if (text) {
-        std::uint64_t recorded = 0;
-        std::from_chars(text->data(), text->data() + text->size(), recorded);
-        last = std::max(last, recorded);
-    }
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
-        clock.wall().time_since_epoch());
-    const std::uint64_t next =
-        std::max<std::uint64_t>(last + 1, static_cast<std::uint64_t>(seconds.count()));
-    if (next > std::numeric_limits<std::uint32_t>::max())
-        return fail(path, "there is no UIDVALIDITY left", false);
-    auto written = disk::replace_file(disk, path, fmt::format("{}\n", next));
-    if (!written) return tl::unexpected(written.error());
-    return static_cast<std::uint32_t>(next);
-}
+// What assign() adds to the list.
+struct Uids::Added {
+    std::string lines;
+    std::size_t last_line = 0;           // where the last one begins
+    std::vector<std::uint64_t> hashes;  // of the base names; their UIDs follow each other …
+    Uid first = 0;                      // … from this one
+    Uid next() const { return first + static_cast<Uid>(hashes.size()); }
+};
 
 Uids::Uids(disk::Disk& disk, const Clock& clock, Random& random, Log log, std::string maildir,
            std::string account)
@@ -75,8 +60,8 @@ void Uids::clear() {
     end_ = 0;
     first_line_.clear();
     last_line_.clear();
-    slots_.clear();
-    count_ = 0;
+    index_.clear();
+    made_of_ = {};
 }
 
 void Uids::corrupt(std::string_view why) {
@@ -91,6 +76,7 @@ void Uids::corrupt(std::string_view why) {
 Result<> Uids::refresh() {
     const auto status = disk_.status(path_);
     if (!status && status.error().error == ENOENT) {
+        if (to_be_made()) return {};
         if (validity_ != 0) corrupt("it has vanished");
         known_ = false;
         clear();
@@ -147,7 +133,7 @@ bool Uids::take(std::string_view text, std::uint64_t begin) {
         last_ = line->uid;
         last = line->whole;
         passed = reader.malformed();
-        enter(base_of(line->file), line->uid);
+        index_.enter(UidIndex::hash_of(base_of(line->file)), line->uid);
     }
     // Which UIDs they gave away nobody knows, and none may be given twice.
     if (reader.malformed() > passed) {
@@ -193,39 +179,6 @@ Result<bool> Uids::read_tail(std::uint64_t size) {
     return true;
 }
 
-// --- the index ---------------------------------------------------------------------------
-
-void Uids::grow() {
-    std::vector<Slot> old = std::move(slots_);
-    slots_.assign(std::max<std::size_t>(16, old.size() * 2), Slot{});
-    const std::size_t mask = slots_.size() - 1;
-    for (const Slot& slot : old) {
-        if (slot.uid == 0) continue;
-        std::size_t at = slot.hash & mask;
-        while (slots_[at].uid != 0) at = (at + 1) & mask;
-        slots_[at] = slot;
-    }
-}
-
-void Uids::enter(std::string_view base, Uid uid) {
-    if ((count_ + 1) * 4 > slots_.size() * 3) grow();
-    const std::uint64_t hash = hash_of(base);
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t at = hash & mask;
-    while (slots_[at].uid != 0 && slots_[at].hash != hash) at = (at + 1) & mask;
-    if (slots_[at].uid == 0) ++count_;
-    slots_[at] = {hash, uid};
-}
-
-Uid Uids::find(std::string_view base) const {
-    if (slots_.empty()) return 0;
-    const std::uint64_t hash = hash_of(base);
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t at = hash & mask;
-    while (slots_[at].uid != 0 && slots_[at].hash != hash) at = (at + 1) & mask;
-    return slots_[at].uid;
-}
-
 // --- writing -----------------------------------------------------------------------------
 
 Result<Dotlock> Uids::lock() {
@@ -233,24 +186,64 @@ Result<Dotlock> Uids::lock() {
     if (!held) return held;
     if (auto read = refresh(); !read) return tl::unexpected(read.error());
     if (validity_ == 0) {
-        if (auto made = create(); !made) return tl::unexpected(made.error());
+        if (auto planned = plan(); !planned) return tl::unexpected(planned.error());
     }
     return held;
 }
 
-Result<> Uids::create() {
-    const auto validity = next_uid_validity(disk_, clock_, account_, once_);
+Result<> Uids::plan() {
+    auto validity = new_uid_validity(disk_, clock_, account_, once_);
     if (!validity) return tl::unexpected(validity.error());
     clear();
-    first_line_ = fmt::format("3 V{} N1 G{:016x}{:016x}", *validity, random_.bits(), random_.bits());
-    auto written = disk::replace_file(disk_, path_, first_line_ + '\n');
-    if (!written) return written;
+    validity_ = validity->value;
+    made_of_ = std::move(*validity);
     log_.debug(fmt::format("{}: there was no list of UIDs; a new one with UIDVALIDITY {}", path_,
-                          *validity));
-    validity_ = *validity;
-    end_ = first_line_.size() + 1;
+                           validity_));
+    return {};
+}
+
+// One sync carries the list, its UIDVALIDITY and their names. A corrupt list that is there is replaced
+// only when the new UIDVALIDITY is durable: what it had must not be given again. Where there is none,
+// nothing can be lost: a new one that a crash tears is made anew, and nobody has heard of it.
+Result<> Uids::make(const Added& added) {
+    const std::string header = fmt::format("3 V{} N{} G{:016x}{:016x}", validity_, added.next(),
+                                           random_.bits(), random_.bits());
+    const std::string maildir = path_.substr(0, path_.rfind('/'));
+    const std::string whole = header + '\n' + added.lines;
+    Result<> done;
+    if (disk::exists(disk_, path_)) {
+        disk::File* const record = made_of_.record.get();
+        done = disk_.sync_together(std::span(&record, 1), std::span(&account_, 1));
+        if (done) done = disk::replace_file(disk_, path_, whole);
+    } else {
+        auto list = disk::make_file(disk_, path_, whole);
+        if (!list) return tl::unexpected(list.error());
+        disk::File* const files[] = {made_of_.record.get(), list->get()};
+        const std::string directories[] = {maildir, account_};
+        done = disk_.sync_together(files, std::span(directories).first(maildir == account_ ? 1 : 2));
+        if (!done) (void)disk_.remove(path_);  // nobody is to read what may not stay
+    }
+    if (!done) return done;
+    made_of_ = {};
     once_ = 0;
+    first_line_ = header;
+    end_ = header.size() + 1;
+    enter(added);
     return remember();
+}
+
+// What was written is known without being read.
+void Uids::enter(const Added& added) {
+    index_.reserve(index_.count() + added.hashes.size());
+    Uid uid = added.first;
+    for (const std::uint64_t hash : added.hashes) index_.enter(hash, uid++);
+    end_ += added.lines.size();
+    if (!added.hashes.empty()) {
+        last_ = uid - 1;
+        last_line_ = added.lines.substr(added.last_line);
+    }
+    next_ = uid;
+    if (next_ > last_uid) corrupt("it has no UIDs left");
 }
 
 // The file is as we know it: the next refresh() has nothing to read.
@@ -263,36 +256,49 @@ Result<> Uids::remember() {
 }
 
 Result<std::vector<Uid>> Uids::assign(std::span<const std::string_view> files, Uid at_least) {
-    std::vector<Uid> uids;
+    std::vector<Uid> uids, replaced;
     uids.reserve(files.size());
-    std::string lines;
-    std::vector<Uid> replaced;
-    Uid next = next_;
+    Added added;
+    added.first = next_;
     for (const std::string_view file : files) {
-        const Uid listed = find(base_of(file));
+        const std::string_view base = base_of(file);
+        const std::uint64_t hash = UidIndex::hash_of(base);
+        const Uid listed = index_.find(hash);
         if (listed >= std::max<Uid>(at_least, 1)) {
             uids.push_back(listed);
             continue;
         }
         if (listed != 0) replaced.push_back(listed);
-        uids.push_back(next);
-        lines += line_for(next++, file);
+        if (added.hashes.empty()) {
+            added.hashes.reserve(files.size());
+            added.lines.reserve(files.size() * (2 * file.size() + 20));
+        }
+        uids.push_back(added.next());
+        added.last_line = added.lines.size();
+        append_line(added.lines, added.next(), base, file);
+        added.hashes.push_back(hash);
     }
-    if (lines.empty()) return uids;
-    const bool whole = known_ && end_ == status_.size;
-    std::sort(replaced.begin(), replaced.end());
-    const auto keep = [&](Uid uid) {
-        return !std::binary_search(replaced.begin(), replaced.end(), uid);
-    };
-    Result<> done = whole && replaced.empty() ? append(lines) : rewrite(keep, lines);
+    Result<> done;
+    if (to_be_made()) {
+        done = make(added);
+    } else if (added.lines.empty()) {
+        return uids;
+    } else if (known_ && end_ == status_.size && replaced.empty()) {
+        done = append(added);
+    } else {
+        std::sort(replaced.begin(), replaced.end());
+        done = rewrite(
+            [&](Uid uid) { return !std::binary_search(replaced.begin(), replaced.end(), uid); },
+            added.lines);
+    }
     if (!done) return tl::unexpected(done.error());
     return uids;
 }
 
-Result<> Uids::append(std::string_view lines) {
+Result<> Uids::append(const Added& added) {
     auto file = disk_.append(path_);
     if (!file) return tl::unexpected(file.error());
-    Result<> done = (*file)->write(lines);
+    Result<> done = (*file)->write(added.lines);
     if (done) done = (*file)->sync();
     if (!done) {
         // Nobody has heard of these UIDs. What stays of them is a torn line for the next who writes.
@@ -300,7 +306,7 @@ Result<> Uids::append(std::string_view lines) {
         known_ = false;
         return done;
     }
-    (void)take(lines, end_);
+    enter(added);
     return remember();
 }
 

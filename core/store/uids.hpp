@@ -7,8 +7,8 @@
 // - Each entry that we add records our POP3 UIDL: P<base name>. Of entries that are there everything is
 //   kept, understood or not.
 // - A list that is missing or corrupt gets a new UIDVALIDITY, greater than all that this account ever had
-//   (ACCOUNT/mailhandler-uidvalidity and the clock); the log says so. A single line that cannot be read
-//   costs its own message its UID.
+//   (store/uid_validity); the log says so. A single line that cannot be read costs its own message its
+//   UID.
 //
 // Used under its mailbox's own mutex: not safe from several threads.
 #pragma once
@@ -27,13 +27,10 @@
 #include "disk/interface.hpp"
 #include "store/dotlock.hpp"
 #include "store/message_list.hpp"
+#include "store/uid_index.hpp"
+#include "store/uid_validity.hpp"
 
 namespace mailhandler::store {
-
-// A UIDVALIDITY that no mailbox of this account had before, recorded durably: at least the clock's
-// seconds, and greater than `above`.
-Result<std::uint32_t> next_uid_validity(disk::Disk& disk, const Clock& clock,
-                                        const std::string& account, std::uint32_t above);
 
 class Uids {
   public:
@@ -46,14 +43,17 @@ class Uids {
 
     std::uint32_t validity() const { return validity_; }
     Uid next() const { return next_; }
-    // 0: not listed. By a hash of 64 bits of the name: an entry costs 16 octets.
-    Uid find(std::string_view base) const;
-    std::size_t count() const { return count_; }  // entries, those of vanished messages included
+    // 0: not listed.
+    Uid find(std::string_view base) const { return index_.find(base); }
+    std::size_t count() const { return index_.count(); }  // those of vanished messages included
     // Another number whenever the list was read whole: others may have changed more than its end.
     std::uint64_t revision() const { return revision_; }
 
-    // Takes the lock and reads what others did before. Makes the list when it has no validity().
+    // Takes the lock and reads what others did before. Where there is no list, or a corrupt one, it
+    // is given a validity(), and made by the first assign().
     Result<Dotlock> lock();
+    // It was not made yet: nobody may hear of its validity() before assign(), be it for no files.
+    bool to_be_made() const { return made_of_.record != nullptr; }
 
     // With the lock held: UIDs for these files (with or without flags), in this order, ascending. Each
     // that is listed already keeps its UID, unless that is below `at_least`: then it gets a new one.
@@ -63,20 +63,17 @@ class Uids {
     Result<> drop(Uid below, const std::function<bool(Uid)>& living);
 
   private:
-    struct Slot {
-        std::uint64_t hash = 0;
-        Uid uid = 0;  // 0: free
-    };
     void clear();
     void corrupt(std::string_view why);
     Result<> read_all();
     Result<bool> read_tail(std::uint64_t size);
     bool take(std::string_view text, std::uint64_t begin);
-    void enter(std::string_view base, Uid uid);
-    void grow();
-    Result<> create();
+    struct Added;
+    void enter(const Added& added);
+    Result<> plan();
+    Result<> make(const Added& added);
     Result<> rewrite(const std::function<bool(Uid)>& keep, std::string_view more);
-    Result<> append(std::string_view lines);
+    Result<> append(const Added& added);
     Result<> remember();
 
     disk::Disk& disk_;
@@ -91,9 +88,9 @@ class Uids {
     Uid next_ = 1, last_ = 0;                // last_: of the file's last entry
     std::uint64_t end_ = 0;                  // of what was understood; less than the size: a torn line
     std::string first_line_, last_line_;     // to recognise the file by
-    std::vector<Slot> slots_;
-    std::size_t count_ = 0;
+    UidIndex index_;
     std::uint64_t revision_ = 0;
+    UidValidity made_of_;  // of a list that is to be made
 };
 
 }  // namespace mailhandler::store

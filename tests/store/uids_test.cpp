@@ -123,11 +123,58 @@ TEST_CASE("UIDVALIDITY grows even where the clock goes back") {
     Post post;
     std::uint32_t last = 0;
     for (int i = 0; i < 4; ++i) {
-        const auto next = next_uid_validity(post.disk, post.clock, "/mail", 0);
+        const auto next = new_uid_validity(post.disk, post.clock, "/mail", 0);
         REQUIRE(next);
-        CHECK(*next > last);
-        last = *next;
+        CHECK(next->value > last);
+        last = next->value;
         post.clock.wall_now -= std::chrono::hours(24);
+    }
+}
+
+TEST_CASE("what a crash tore of the record of UIDVALIDITYs costs none of those before") {
+    Post post;
+    const std::string path = "/mail/mailhandler-uidvalidity";
+    const auto next = [&] { return new_uid_validity(post.disk, post.clock, "/mail", 0)->value; };
+    REQUIRE(disk::replace_file(post.disk, path, "4000000000\n40000"));
+    CHECK(next() == 4000000001u);
+    CHECK(post.text("mailhandler-uidvalidity") == "4000000000\n40000\n4000000001\n");
+    for (int i = 0; i < 1000; ++i) (void)next();
+    CHECK(next() == 4000001002u);
+    CHECK(post.text("mailhandler-uidvalidity").size() < 5000);
+}
+
+TEST_CASE("a list that is made is durable by three syncs, and no power cut lowers its UIDVALIDITY") {
+    Post whole;
+    Reader(whole).assign({"1.a", "2.b"});
+    CHECK(whole.disk.file_syncs() == 2);  // the list and its UIDVALIDITY, in one commit of the kernel's
+    CHECK(whole.disk.directory_syncs("/mail") == 1);
+
+    // In place of a corrupt one, cut at every step.
+    const auto begin = [](Post& post) { write(post, "3 V4000000000 N9\n2 :2.b\n1 :1.a\n"); };
+    Post corrupt;
+    begin(corrupt);
+    const std::size_t first = corrupt.disk.steps();
+    Reader(corrupt).assign({"1.a"});
+    const std::size_t last = corrupt.disk.steps();
+    REQUIRE(last > first);
+    for (std::size_t step = first + 1; step <= last; ++step) {
+        for (std::uint32_t seed = 0; seed < 20; ++seed) {
+            Post post;
+            begin(post);
+            Reader reader(post);
+            post.disk.cut_at(step);
+            Uids uids = reader.open();
+            if (auto held = uids.lock(); held) (void)uids.assign(std::vector<std::string_view>{"1.a"});
+            post.disk.crash(seed == 0 ? Survives::synced : seed < 10 ? Survives::some
+                                                                     : Survives::journal,
+                            seed);
+            post.later(std::chrono::minutes(3));
+            INFO(step << ' ' << post.disk.step_name(step) << " seed " << seed);
+            reader.assign({"1.a"});
+            Uids after = reader.open();
+            REQUIRE(after.refresh());
+            CHECK(after.validity() > 4000000000u);
+        }
     }
 }
 
