@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <unordered_set>
 
 #include "agent/message_file.hpp"
-#include "store/uidlist.hpp"
+#include "store/maildir.hpp"
+#include "store/message_flags.hpp"
 #include "store/uids.hpp"
 
 namespace mailhandler::agent {
@@ -16,23 +16,6 @@ using pop3::Outcome;
 
 Outcome outcome_of(const Fault& fault) {
     return fault.temporary ? Outcome::temporary : Outcome::permanent;
-}
-
-bool by_base(const store::MessageName& one, const store::MessageName& other) {
-    return one.base < other.base;
-}
-
-// A list of a million messages has some 100 MiB; one that is larger is not read at all.
-constexpr std::uint64_t uidlist_limit = 256ull << 20;
-
-// Two files of one base name, or two lines of one UIDL (another program's doing), must not share one.
-std::string uidl_of(const store::MessageName& name, const std::optional<store::Uidlist>& list,
-                    std::unordered_set<std::string>& taken) {
-    const auto listed = list ? list->uidl(name.base) : std::nullopt;
-    std::string uidl = store::uidl_of_base(listed.value_or(name.base));
-    for (int twin = 2; !taken.insert(uidl).second; ++twin)
-        uidl = store::uidl_digest(name.base + '#' + std::to_string(twin));
-    return uidl;
 }
 
 }  // namespace
@@ -50,47 +33,13 @@ pop3::Opened MaildropAccess::open(const std::string& maildir, bool dovecot) {
         return {Outcome::in_use, "another session has this mailbox open", nullptr};
     if (!lock) return {outcome_of(lock.error()), lock.error().cause, nullptr};
     lock_ = std::move(*lock);
-    if (auto frozen = freeze(dovecot); !frozen) {
+    auto frozen = maildrops_.freeze(maildir, dovecot);
+    if (!frozen) {
         close();
         return {outcome_of(frozen.error()), frozen.error().cause, nullptr};
     }
+    maildrop_ = std::move(*frozen);
     return {Outcome::ok, {}, maildrop_};
-}
-
-Result<> MaildropAccess::freeze(bool dovecot) {
-    auto messages = store::list_maildir(disk_, maildir_);
-    if (!messages) return tl::unexpected(messages.error());
-    std::string listed;
-    std::optional<store::Uidlist> list;
-    if (dovecot) {
-        listed = disk::read_file(disk_, maildir_ + "/dovecot-uidlist", uidlist_limit).value_or("");
-        list = store::Uidlist::parse(listed);
-    }
-    auto maildrop = std::make_shared<pop3::Maildrop>();
-    std::unordered_set<std::string> taken;
-    taken.reserve(messages->size());
-    std::size_t octets = 0;
-    for (const auto& message : *messages) octets += message.file.size();
-    files_.reserve(octets);
-    maildrop->reserve(messages->size(), octets);
-    begins_.reserve(messages->size() + 1);
-    for (const auto& message : *messages) {
-        std::uint64_t size = message.wire.value_or(0);
-        if (!message.wire) {
-            const auto counted =
-                wire_size(disk_, maildir_ + (message.in_new ? "/new/" : "/cur/") + message.file);
-            if (!counted) continue;  // it moved on or cannot be read: the next login sees it again
-            size = *counted;
-        }
-        maildrop->add(uidl_of(message, list, taken), size);
-        begins_.push_back(files_.size());
-        files_ += message.file;
-        in_new_.push_back(message.in_new);
-    }
-    begins_.push_back(files_.size());
-    removed_.assign(in_new_.size(), false);
-    maildrop_ = std::move(maildrop);
-    return {};
 }
 
 // New mail is younger than the list; so is what was removed, which costs a look for nothing.
@@ -107,18 +56,18 @@ static Result<bool> may_lack_some(disk::Disk& disk, const std::string& maildir) 
 }
 
 Result<> MaildropAccess::list_uids(const Clock& clock, Random& random, const Log& log) {
-    std::vector<std::string_view> staying;
-    for (std::size_t index = 0; index < removed_.size(); ++index)
-        if (!removed_[index]) staying.push_back(file(index));
-    if (staying.empty()) return {};
+    if (!maildrop_ || maildrop_->count() == 0) return {};
     const auto lacking = may_lack_some(disk_, maildir_);
     if (!lacking) return tl::unexpected(lacking.error());
     if (!*lacking) return {};
+    std::vector<std::string_view> staying;
+    for (std::size_t index = 0; index < maildrop_->count(); ++index)
+        if (removed_.empty() || !removed_[index])
+            staying.push_back(maildrop_->message(index).file());
+    if (staying.empty()) return {};
     store::Uids uids(disk_, clock, random, log, maildir_, maildir_);
     if (auto read = uids.refresh(); !read) return read;
-    const auto listed = [&](std::string_view name) {
-        return uids.find(store::parse_message_name(name)->base) != 0;
-    };
+    const auto listed = [&](std::string_view name) { return uids.find(store::base_of(name)) != 0; };
     if (std::all_of(staying.begin(), staying.end(), listed)) return {};
     const auto lock = uids.lock();
     if (!lock) return tl::unexpected(lock.error());
@@ -129,32 +78,23 @@ Result<> MaildropAccess::list_uids(const Clock& clock, Random& random, const Log
 void MaildropAccess::close() {
     lock_.reset();
     maildrop_.reset();
-    files_ = {};
-    begins_ = {};
-    in_new_ = {};
     removed_ = {};
-    moved_ = {};
+    moved_.reset();
     looked_ = false;
 }
 
-std::string_view MaildropAccess::file(std::size_t index) const {
-    return std::string_view(files_).substr(begins_[index], begins_[index + 1] - begins_[index]);
-}
-
-// Where it was frozen, or where find_again() has seen it since.
-MaildropAccess::Whereabouts MaildropAccess::where(std::size_t index) const {
-    if (!moved_.empty()) {
-        const auto parsed = store::parse_message_name(file(index));
-        const auto found = std::lower_bound(moved_.begin(), moved_.end(), *parsed, by_base);
-        if (found != moved_.end() && found->base == parsed->base)
-            return {found->in_new, found->file};
-    }
-    return {in_new_[index], std::string(file(index))};
+const store::MaildirListing::Message& MaildropAccess::message(std::size_t index) const {
+    const auto& frozen = maildrop_->message(index);
+    const auto* moved = moved_ ? moved_->find(frozen.base()) : nullptr;
+    return moved ? *moved : frozen;
 }
 
 std::string MaildropAccess::path(std::size_t index) const {
-    const Whereabouts at = where(index);
-    return maildir_ + (at.in_new ? "/new/" : "/cur/") + at.file;
+    const auto& at = message(index);
+    std::string path = maildir_;
+    path += at.in_new() ? "/new/" : "/cur/";
+    path += at.file();
+    return path;
 }
 
 // The directory is listed once for a question, however many messages have moved.
@@ -163,10 +103,8 @@ bool MaildropAccess::find_again(std::size_t index) {
         auto messages = store::list_maildir(disk_, maildir_);
         if (!messages) return false;
         moved_ = std::move(*messages);
-        std::stable_sort(moved_.begin(), moved_.end(), by_base);
     }
-    const auto parsed = store::parse_message_name(file(index));
-    return std::binary_search(moved_.begin(), moved_.end(), *parsed, by_base);
+    return moved_ && moved_->find(maildrop_->message(index).base()) != nullptr;
 }
 
 Result<std::shared_ptr<wire::Body>> MaildropAccess::open_body(std::size_t index) {
@@ -187,9 +125,9 @@ pop3::Content MaildropAccess::content(const pop3::Wanted& wanted) {
     auto body = open_body(wanted.index);
     if (!body && body.error().error == ENOENT) return {nullptr, 0, Outcome::ok, {}};
     if (!body) return {nullptr, 0, outcome_of(body.error()), body.error().cause};
-    const auto name = store::parse_message_name(file(wanted.index));
+    const auto size = store::size_in_name(maildrop_->message(wanted.index).file(), 'S');
     // After a power cut a file of another program may be shorter than it was meant to be.
-    if (name->size && *name->size != (*body)->size())
+    if (size && *size != (*body)->size())
         return {nullptr, 0, Outcome::temporary, "the file has another size than its name says"};
     std::uint64_t length = (*body)->size();
     if (wanted.lines) {
@@ -219,10 +157,11 @@ pop3::Removed MaildropAccess::remove(const pop3::Remove& remove) {
             result.text = removed.error().cause;
             continue;
         }
+        removed_.resize(maildrop_->count());
         removed_[index] = true;
-        touched[where(index).in_new] = true;
-        const auto name = store::parse_message_name(file(index));
-        freed_ += name->size.value_or(maildrop_->size(index));
+        touched[message(index).in_new()] = true;
+        const auto size = store::size_in_name(maildrop_->message(index).file(), 'S');
+        freed_ += size.value_or(maildrop_->size(index));
     }
     for (const bool in_new : {false, true}) {
         if (!touched[in_new]) continue;

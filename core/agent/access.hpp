@@ -6,37 +6,34 @@
 //   leaves nothing locked. IMAP and delivery do not take this lock: what they change is seen at the
 //   next login, and a message they renamed (a flag set, new/ to cur/) is found again by its base
 //   name.
-// - The list is frozen from names alone: ,W= is the size on the wire. A file without it, written by
-//   another program, is looked into once.
-// - A UIDL is the base name up to the first comma; one that RFC 1939 does not allow is replaced by
-//   64 hexadecimal digits of it, the same at every login. In a maildir that Dovecot served before,
-//   where its UIDLs are to be kept ([pop3] uidl = "dovecot"), those of its list come first.
+// - Sizes and UIDLs are those of agent/frozen_maildrop; agent/maildrops remembers it between logins.
 // - Messages stay where they are: reading one moves nothing and sets no flag.
 // - Removal is durable when it is answered: every unlink, then one sync of each directory.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "agent/maildrops.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "disk/interface.hpp"
 #include "pop3/server_session.hpp"
-#include "store/maildir.hpp"
+#include "store/maildir_listing.hpp"
 
 namespace mailhandler::agent {
 
 class MaildropAccess {
   public:
-    explicit MaildropAccess(disk::Disk& disk) : disk_(disk) {}
+    MaildropAccess(disk::Disk& disk, Maildrops& maildrops) : disk_(disk), maildrops_(maildrops) {}
 
     // Locks `maildir`, making it when it is missing, and freezes its list. [IN-USE] where another
     // session has it; [SYS/TEMP] or [SYS/PERM] with the disk's words. `dovecot`: UIDLs that
-    // MAILDIR/dovecot-uidlist has are kept; without that file, or where it is malformed, all are ours.
+    // MAILDIR/dovecot-uidlist has are kept.
     pop3::Opened open(const std::string& maildir, bool dovecot = false);
     pop3::Contents load(const pop3::Load& load);
     // Octets of what was removed, as stored, are added to freed().
@@ -51,14 +48,9 @@ class MaildropAccess {
     std::uint64_t freed() const { return freed_; }  // octets, since open(): for the quota
 
   private:
-    struct Whereabouts {
-        bool in_new = false;
-        std::string file;
-    };
-    Whereabouts where(std::size_t index) const;
     std::string path(std::size_t index) const;
-    std::string_view file(std::size_t index) const;
-    Result<> freeze(bool dovecot);
+    // As it was frozen, or where find_again() has seen it since.
+    const store::MaildirListing::Message& message(std::size_t index) const;
     pop3::Content content(const pop3::Wanted& wanted);
     Result<std::shared_ptr<wire::Body>> open_body(std::size_t index);
     Result<> unlink(std::size_t index);
@@ -66,15 +58,13 @@ class MaildropAccess {
     bool find_again(std::size_t index);
 
     disk::Disk& disk_;
+    Maildrops& maildrops_;
     std::string maildir_;
     std::unique_ptr<disk::Lock> lock_;
-    std::shared_ptr<const pop3::Maildrop> maildrop_;
-    std::string files_;                 // names, one behind the other
-    std::vector<std::uint64_t> begins_;  // of each; one more at the end
-    std::vector<bool> in_new_;
-    std::vector<store::MessageName> moved_;  // as of the last find_again(), by base name
-    bool looked_ = false;                    // … in this question
-    std::vector<bool> removed_;              // by us
+    std::shared_ptr<const FrozenMaildrop> maildrop_;
+    std::optional<store::MaildirListing> moved_;  // as of the last find_again()
+    bool looked_ = false;                         // … in this question
+    std::vector<bool> removed_;                   // by us; empty: none
     std::uint64_t freed_ = 0;
 };
 

@@ -4,8 +4,13 @@
 
 namespace mailhandler::agent {
 
-Pop3Access::Pop3Access(Mailroom& room, Logins& logins, Random& random, const pop3::Client& client)
-    : room_(room), logins_(logins), random_(random), client_(client), maildrop_(room.disk) {}
+Pop3Access::Pop3Access(Mailroom& room, Logins& logins, Maildrops& maildrops, Random& random,
+                       const pop3::Client& client)
+    : room_(room),
+      logins_(logins),
+      random_(random),
+      client_(client),
+      maildrop_(room.disk, maildrops) {}
 
 pop3::Answer Pop3Access::answer(pop3::Question question) {
     if (const auto* asked = std::get_if<pop3::MayLogin>(&question)) return login(*asked);

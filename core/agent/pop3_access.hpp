@@ -12,7 +12,8 @@ namespace mailhandler::agent {
 class Pop3Access {
   public:
     // `client` is the session's own, read whenever a question is answered.
-    Pop3Access(Mailroom& room, Logins& logins, Random& random, const pop3::Client& client);
+    Pop3Access(Mailroom& room, Logins& logins, Maildrops& maildrops, Random& random,
+               const pop3::Client& client);
 
     pop3::Answer answer(pop3::Question question);
 

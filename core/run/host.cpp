@@ -53,6 +53,7 @@ Host::Host(disk::Disk& disk, const Clock& clock, const store::Layout& layout,
       bounces_(names_, clock, disk, layout),
       room_{disk, layout, store_, names_, quotas_, clock, recorder_, log_, snapshot},
       logins_(clock),
+      maildrops_(disk, clock),
       mailboxes_({disk, store_, names_, clock, random_, log_}, agent::ImapContents::cache_version),
       disk_pool_("disk", disk_threads),
       password_pool_("password", password_threads),
@@ -122,7 +123,8 @@ void Host::add_services() {
     add(std::make_unique<SmtpService>("submissions", Service::submission, true, room_, shared,
                                       means_));
     for (const bool implicit_tls : {false, true}) {
-        add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, random_, means_));
+        add(std::make_unique<Pop3Service>(implicit_tls, room_, logins_, maildrops_, random_,
+                                          means_));
         add(std::make_unique<ImapService>(implicit_tls, room_, mailboxes_, logins_, *mailbox_watch_,
                                           means_));
     }
@@ -285,6 +287,7 @@ void Host::flush_later() {
     flushing_.async_wait([this](boost::system::error_code error) {
         if (error) return;
         if (recorder_.pending()) disk_pool_.post([this] { recorder_.flush(); });
+        maildrops_.tidy();
         flush_later();
     });
 }

@@ -12,6 +12,7 @@
 #include "agent/delivery.hpp"
 #include "agent/allowance.hpp"
 #include "agent/logins.hpp"
+#include "agent/maildrops.hpp"
 #include "agent/recorder.hpp"
 #include "base/random.hpp"
 #include "net/connections.hpp"
@@ -85,6 +86,7 @@ class Host {
     std::optional<agent::Outgoing> outgoing_;
     agent::Mailroom room_;
     agent::Logins logins_;
+    agent::Maildrops maildrops_;  // that POP3 sessions saw
     agent::Allowance allowance_;
     SystemRandom random_;
     store::Mailboxes mailboxes_;  // that IMAP sessions share

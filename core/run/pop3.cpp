@@ -7,8 +7,13 @@
 namespace mailhandler::run {
 
 Pop3Service::Pop3Service(bool implicit_tls, agent::Mailroom& room, agent::Logins& logins,
-                         Random& random, const net::Means& means)
-    : implicit_tls_(implicit_tls), room_(room), logins_(logins), random_(random), means_(means) {}
+                         agent::Maildrops& maildrops, Random& random, const net::Means& means)
+    : implicit_tls_(implicit_tls),
+      room_(room),
+      logins_(logins),
+      maildrops_(maildrops),
+      random_(random),
+      means_(means) {}
 
 net::Task<> Pop3Service::serve(net::Stream stream) {
     pop3::Settings settings;
@@ -23,7 +28,7 @@ net::Task<> Pop3Service::serve(net::Stream stream) {
     }
     pop3::ServerSession session(settings, peer);
     if (info) session.secured(*info);
-    agent::Pop3Access access(room_, logins_, random_, session.client());
+    agent::Pop3Access access(room_, logins_, maildrops_, random_, session.client());
     const Result<> end = co_await net::drive(stream, session, access, means_);
     if (!end) means_.log.debug(fmt::format("{} {}", name(), end.error().text()));
 }

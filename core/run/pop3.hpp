@@ -12,8 +12,8 @@ namespace mailhandler::run {
 class Pop3Service final : public net::Service {
   public:
     // `implicit_tls`: pop3s (RFC 8314), the handshake comes first.
-    Pop3Service(bool implicit_tls, agent::Mailroom& room, agent::Logins& logins, Random& random,
-                const net::Means& means);
+    Pop3Service(bool implicit_tls, agent::Mailroom& room, agent::Logins& logins,
+                agent::Maildrops& maildrops, Random& random, const net::Means& means);
 
     net::Task<> serve(net::Stream stream) override;
     std::string refusal() const override;
@@ -23,6 +23,7 @@ class Pop3Service final : public net::Service {
     const bool implicit_tls_;
     agent::Mailroom& room_;
     agent::Logins& logins_;
+    agent::Maildrops& maildrops_;
     Random& random_;
     const net::Means& means_;
 };

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <numeric>
 
 #include "store/message_flags.hpp"
 #include "store/node.hpp"
@@ -35,37 +33,6 @@ std::string_view leading_number(std::string_view base) {
     std::size_t end = begin;
     while (end < base.size() && base[end] >= '0' && base[end] <= '9') ++end;
     return base.substr(begin, end - begin);
-}
-
-// Adds the messages of one directory, new/ or cur/.
-Result<> add_entries(disk::Disk& disk, const std::string& path, bool in_new,
-                     std::vector<MessageName>& into) {
-    auto entries = disk.list(path);
-    if (!entries) {
-        if (entries.error().error == ENOENT) return {};
-        return tl::unexpected(entries.error());
-    }
-    into.reserve(into.size() + entries->size());
-    for (const disk::Entry& entry : *entries) {
-        if (entry.kind != disk::Kind::file) continue;
-        auto name = parse_message_name(entry.name);
-        if (!name) continue;
-        name->in_new = in_new;
-        into.push_back(std::move(*name));
-    }
-    return {};
-}
-
-// Sorts by moving each message once: its three strings cost more than its place.
-std::vector<MessageName> oldest_first(std::vector<MessageName> messages) {
-    std::vector<std::uint32_t> order(messages.size());
-    std::iota(order.begin(), order.end(), 0u);
-    std::sort(order.begin(), order.end(),
-              [&](auto one, auto other) { return older(messages[one].base, messages[other].base); });
-    std::vector<MessageName> sorted;
-    sorted.reserve(messages.size());
-    for (const auto each : order) sorted.push_back(std::move(messages[each]));
-    return sorted;
 }
 
 }  // namespace
@@ -123,41 +90,19 @@ Result<> make_maildir(disk::Disk& disk, const std::string& path) {
     return disk.make_directory(path + "/tmp");
 }
 
-Result<std::vector<MessageName>> list_maildir(disk::Disk& disk, const std::string& path) {
-    std::vector<MessageName> messages;
-    // new/ before cur/: a message that moves on meanwhile is seen twice rather than not at all.
-    for (const bool in_new : {true, false}) {
-        auto added = add_entries(disk, path + (in_new ? "/new" : "/cur"), in_new, messages);
-        if (!added) return tl::unexpected(added.error());
-    }
-    auto sorted = oldest_first(std::move(messages));
-    // Seen twice: the later sighting, in cur/, is where it is now.
-    std::size_t kept = 0;
-    for (std::size_t at = 0; at < sorted.size(); ++at) {
-        if (kept > 0 && sorted[kept - 1].base == sorted[at].base &&
-            sorted[kept - 1].in_new != sorted[at].in_new) {
-            if (sorted[kept - 1].in_new) sorted[kept - 1] = std::move(sorted[at]);
-        } else {
-            if (kept != at) sorted[kept] = std::move(sorted[at]);
-            ++kept;
-        }
-    }
-    sorted.resize(kept);
-    return sorted;
-}
-
 Result<Usage> measure_directory(disk::Disk& disk, const std::string& path) {
-    const auto entries = disk.list(path);
+    const auto entries = disk.names(path);
     Usage usage;
     if (!entries) {
         if (entries.error().error == ENOENT) return usage;
         return tl::unexpected(entries.error());
     }
-    for (const disk::Entry& entry : *entries) {
-        if (entry.kind != disk::Kind::file || entry.name.starts_with('.')) continue;
-        auto size = number_after(without_flags(entry.name), ",S=");
+    for (const disk::Names::Name& entry : *entries) {
+        const std::string_view file = entry.text();
+        if (entry.kind() != disk::Kind::file || file.starts_with('.')) continue;
+        auto size = size_in_name(file, 'S');
         if (!size) {
-            const auto status = disk.status(path + '/' + entry.name);
+            const auto status = disk.status(path + '/' + std::string(file));
             if (!status && status.error().error == ENOENT) continue;  // moved on meanwhile
             if (!status) return tl::unexpected(status.error());
             size = status->size;

@@ -1,4 +1,5 @@
-// One maildir: names, listing, making, quota. Writing into it durably is store/delivery.
+// One maildir: its names, making it, its quota. What lies in it is listed by store/maildir_listing; writing
+// into it durably is store/delivery.
 //
 // A message's file name is
 //     <seconds>.M<microseconds>P<pid>Q<count>.<node>,S=<octets>,W=<octets>[:2,<flags>]
@@ -55,10 +56,6 @@ std::optional<std::uint64_t> size_in_name(std::string_view file, char which);
 // cur/, new/ and tmp/ made and, but for tmp/, their entries synced with those of the directories
 // above; quietly where they are. Where tmp/ is there, all of that was done.
 Result<> make_maildir(disk::Disk& disk, const std::string& path);
-
-// The messages of new/ and cur/, oldest base name first, each once. Only regular files are
-// messages. A missing maildir is an empty one.
-Result<std::vector<MessageName>> list_maildir(disk::Disk& disk, const std::string& path);
 
 // Octets and messages of a maildir with all its Maildir++ folders, by names alone; a name without
 // a size is asked of the disk. Symbolic links are not followed.

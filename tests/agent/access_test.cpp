@@ -4,10 +4,10 @@
 #include <cerrno>
 
 #include "agent/message_file.hpp"
+#include "store/maildir.hpp"
 #include "support/forgetful_disk.hpp"
 
 using namespace mailhandler;
-using agent::MaildropAccess;
 using pop3::Outcome;
 using test::ForgetfulDisk;
 
@@ -18,6 +18,16 @@ const std::string box = "/mail/anne";
 struct StillClock final : Clock {
     Instant now() const override { return Instant(); }
     WallTime wall() const override { return WallTime(std::chrono::seconds(1795411214)); }
+};
+
+// With a memory of its own.
+struct Access {
+    explicit Access(disk::Disk& disk) : maildrops(disk, clock), access(disk, maildrops) {}
+    agent::MaildropAccess* operator->() { return &access; }
+
+    StillClock clock;
+    agent::Maildrops maildrops;
+    agent::MaildropAccess access;
 };
 
 void put(ForgetfulDisk& disk, const std::string& path, const std::string& text) {
@@ -51,9 +61,9 @@ std::string flat(const pop3::Opened& opened) {
     return text;
 }
 
-pop3::Content one(MaildropAccess& access, std::uint32_t index,
+pop3::Content one(Access& access, std::uint32_t index,
                   std::optional<std::uint32_t> lines = {}) {
-    pop3::Contents contents = access.load({{{index, lines}}});
+    pop3::Contents contents = access->load({{{index, lines}}});
     REQUIRE(contents.contents.size() == 1);
     return std::move(contents.contents.front());
 }
@@ -65,8 +75,8 @@ TEST_CASE("a maildrop is frozen from names, oldest first, new and cur together")
     put(disk, "/cur/200.b.mx,S=3,W=3:2,S", "abc");
     put(disk, "/new/100.a.mx,S=4,W=4", "abcd");
     put(disk, "/new/.hidden", "x");
-    MaildropAccess access(disk);
-    CHECK(flat(access.open(box)) == "100.a.mx:4 200.b.mx:3 ");
+    Access access(disk);
+    CHECK(flat(access->open(box)) == "100.a.mx:4 200.b.mx:3 ");
     CHECK(read(one(access, 0)) == "abcd");
     CHECK(read(one(access, 1)) == "abc");
 }
@@ -79,11 +89,11 @@ TEST_CASE("what stays in a maildrop is listed with its UIDL for a Dovecot, what 
     put(disk, "/new/200.b.mx,S=1,W=1", "b");
     put(disk, "/new/300.c.mx,S=1,W=1", "c");
     const auto session = [&](std::vector<std::uint32_t> removed) {
-        MaildropAccess access(disk);
-        access.open(box);
-        access.remove({std::move(removed)});
-        REQUIRE(access.list_uids(clock, random, Log()));
-        access.close();
+        Access access(disk);
+        access->open(box);
+        access->remove({std::move(removed)});
+        REQUIRE(access->list_uids(clock, random, Log()));
+        access->close();
         auto text = disk::read_file(disk, box + "/dovecot-uidlist", 4096).value_or("");
         text.erase(0, std::min(text.find('\n') + 1, text.size()));
         return text;
@@ -103,37 +113,37 @@ TEST_CASE("the UIDLs of a Dovecot before us are kept where that is asked for") {
     put(disk, "/cur/300.c.mx,S=1,W=1:2,", "c");
     put(disk, "/new/400.d.mx,S=1,W=1", "d");
     put(disk, "/new/00000002000000ff", "e");  // its own name is what Dovecot called another
-    MaildropAccess access(disk);
+    Access access(disk);
     const std::string ours = "100.a.mx:1 200.b.mx:1 300.c.mx:1 400.d.mx:1 00000002000000ff:1 ";
-    CHECK(flat(access.open(box, true)) == ours);  // there is no list
+    CHECK(flat(access->open(box, true)) == ours);  // there is no list
     put(disk, "/dovecot-uidlist",
         "3 V255 N5 G0\n1 :100.a.mx,S=1,W=1\n2 :200.b.mx,S=1:2,S\n3 W9 Pthree :300.c.mx\n");
-    CHECK(flat(access.open(box, false)) == ours);
-    const std::string theirs = flat(access.open(box, true));
+    CHECK(flat(access->open(box, false)) == ours);
+    const std::string theirs = flat(access->open(box, true));
     const std::string listed = "00000001000000ff:1 00000002000000ff:1 three:1 400.d.mx:1 ";
     CHECK(theirs.substr(0, listed.size()) == listed);
     CHECK(theirs.size() == listed.size() + 64 + 3);  // the name that was taken is replaced
-    CHECK(flat(access.open(box, true)) == theirs);
+    CHECK(flat(access->open(box, true)) == theirs);
     REQUIRE(disk::replace_file(disk, box + "/dovecot-uidlist", "3 V0\n1 :100.a.mx\n"));
-    CHECK(flat(access.open(box, true)) == ours);
+    CHECK(flat(access->open(box, true)) == ours);
 }
 
 TEST_CASE("a mailbox that does not exist yet is an empty maildrop") {
     ForgetfulDisk disk;
-    MaildropAccess access(disk);
-    CHECK(flat(access.open(box)) == "");
+    Access access(disk);
+    CHECK(flat(access->open(box)) == "");
 }
 
 TEST_CASE("a maildrop is one session's at a time, and a crash leaves no lock") {
     ForgetfulDisk disk;
     put(disk, "/new/1.a,S=1,W=1", "a");
-    MaildropAccess first(disk), second(disk);
-    REQUIRE(first.open(box).outcome == Outcome::ok);
-    CHECK(second.open(box).outcome == Outcome::in_use);
-    first.close();
-    CHECK(second.open(box).outcome == Outcome::ok);
+    Access first(disk), second(disk);
+    REQUIRE(first->open(box).outcome == Outcome::ok);
+    CHECK(second->open(box).outcome == Outcome::in_use);
+    first->close();
+    CHECK(second->open(box).outcome == Outcome::ok);
     disk.kill();
-    CHECK(first.open(box).outcome == Outcome::ok);
+    CHECK(first->open(box).outcome == Outcome::ok);
 }
 
 TEST_CASE("files of other programs are served with the size they have on the wire") {
@@ -146,8 +156,8 @@ TEST_CASE("files of other programs are served with the size they have on the wir
     put(disk, "/cur/4.long", long_lf);
     put(disk, "/cur/5.empty", "");
     put(disk, "/cur/6.noline", "abc");
-    MaildropAccess access(disk);
-    CHECK(flat(access.open(box)) == "1.lf:11 2.crlf:11 3.mixed:11 4.long:" +
+    Access access(disk);
+    CHECK(flat(access->open(box)) == "1.lf:11 2.crlf:11 3.mixed:11 4.long:" +
                                         std::to_string(long_lf.size() + 3) +
                                         " 5.empty:0 6.noline:3 ");
     CHECK(read(one(access, 3)) == long_lf);
@@ -157,19 +167,19 @@ TEST_CASE("a name that cannot be a UIDL gets another, the same each time") {
     ForgetfulDisk disk;
     put(disk, "/cur/1. space,S=1,W=1", "a");
     put(disk, "/cur/2." + std::string(80, 'x') + ",S=1,W=1", "b");
-    MaildropAccess access(disk);
-    const std::string uidls = flat(access.open(box));
+    Access access(disk);
+    const std::string uidls = flat(access->open(box));
     CHECK(uidls.size() == 2 * (64 + 3));
     CHECK(uidls.substr(0, 64) != uidls.substr(67, 64));
-    CHECK(flat(access.open(box)) == uidls);
+    CHECK(flat(access->open(box)) == uidls);
 }
 
 TEST_CASE("two files of one base name do not share a UIDL") {
     ForgetfulDisk disk;
     put(disk, "/cur/1.a,S=1,W=1:2,", "a");
     put(disk, "/cur/1.a,S=1,W=1:2,S", "b");
-    MaildropAccess access(disk);
-    const auto opened = access.open(box);
+    Access access(disk);
+    const auto opened = access->open(box);
     REQUIRE(opened.maildrop->count() == 2);
     CHECK(opened.maildrop->uidl(0) != opened.maildrop->uidl(1));
 }
@@ -181,8 +191,8 @@ TEST_CASE("TOP gives the header, the empty line and so many lines") {
     put(disk, "/new/3.header", "a: b\r\n");
     const std::string large = "a: b\r\n\r\n" + std::string(200'000, 'x') + "\r\n2\r\n3\r\n";
     put(disk, "/new/4.large", large);
-    MaildropAccess access(disk);
-    REQUIRE(access.open(box).outcome == Outcome::ok);
+    Access access(disk);
+    REQUIRE(access->open(box).outcome == Outcome::ok);
     CHECK(read(one(access, 0, 0)) == "a: b\r\nc: d\r\n\r\n");
     CHECK(read(one(access, 0, 1)) == "a: b\r\nc: d\r\n\r\n1\r\n");
     CHECK(read(one(access, 0, 2)) == "a: b\r\nc: d\r\n\r\n1\r\n\r\n");
@@ -199,25 +209,25 @@ TEST_CASE("a message that another program renamed is found again, one that is go
     put(disk, "/new/1.a,S=1,W=1", "a");
     put(disk, "/new/2.b,S=1,W=1", "b");
     put(disk, "/cur/3.c,S=1,W=1:2,", "c");
-    MaildropAccess access(disk);
-    REQUIRE(access.open(box).outcome == Outcome::ok);
+    Access access(disk);
+    REQUIRE(access->open(box).outcome == Outcome::ok);
     REQUIRE(disk.rename(box + "/new/1.a,S=1,W=1", box + "/cur/1.a,S=1,W=1:2,S"));
     REQUIRE(disk.remove(box + "/new/2.b,S=1,W=1"));
-    const auto contents = access.load({{{0, {}}, {1, {}}, {2, {}}}});
+    const auto contents = access->load({{{0, {}}, {1, {}}, {2, {}}}});
     CHECK(read(contents.contents[0]) == "a");
     CHECK_FALSE(contents.contents[1].body);
     CHECK(contents.contents[1].outcome == Outcome::ok);
     CHECK(read(contents.contents[2]) == "c");
-    CHECK(access.remove({{0, 1, 2}}).failed == 0);
+    CHECK(access->remove({{0, 1, 2}}).failed == 0);
     CHECK(disk.files().count(box + "/cur/1.a,S=1,W=1:2,S") == 0);
-    CHECK(access.freed() == 3);
+    CHECK(access->freed() == 3);
 }
 
 TEST_CASE("a file shorter than its name says is not passed off as the message") {
     ForgetfulDisk disk;
     put(disk, "/new/1.a,S=10,W=10", "short");
-    MaildropAccess access(disk);
-    REQUIRE(access.open(box).outcome == Outcome::ok);
+    Access access(disk);
+    REQUIRE(access->open(box).outcome == Outcome::ok);
     const auto content = one(access, 0);
     CHECK_FALSE(content.body);
     CHECK(content.outcome == Outcome::temporary);
@@ -228,12 +238,12 @@ TEST_CASE("what was removed stays removed after a power cut") {
     put(disk, "/new/1.a,S=1,W=1", "a");
     put(disk, "/cur/2.b,S=1,W=1:2,S", "b");
     put(disk, "/cur/3.c,S=1,W=1:2,S", "c");
-    MaildropAccess access(disk);
-    REQUIRE(access.open(box).outcome == Outcome::ok);
-    CHECK(access.remove({{0, 1}}).failed == 0);
-    access.close();
+    Access access(disk);
+    REQUIRE(access->open(box).outcome == Outcome::ok);
+    CHECK(access->remove({{0, 1}}).failed == 0);
+    access->close();
     disk.crash();
-    CHECK(flat(access.open(box)) == "3.c:1 ");
+    CHECK(flat(access->open(box)) == "3.c:1 ");
 }
 
 TEST_CASE("what is not certainly removed is not called removed") {
@@ -241,10 +251,10 @@ TEST_CASE("what is not certainly removed is not called removed") {
         ForgetfulDisk disk;
         put(disk, "/new/1.a,S=1,W=1", "a");
         put(disk, "/cur/2.b,S=1,W=1:2,S", "b");
-        MaildropAccess access(disk);
-        REQUIRE(access.open(box).outcome == Outcome::ok);
+        Access access(disk);
+        REQUIRE(access->open(box).outcome == Outcome::ok);
         disk.fail_at(disk.steps() + step, EIO);
         INFO(step);
-        CHECK(access.remove({{0, 1}}).failed > 0);
+        CHECK(access->remove({{0, 1}}).failed > 0);
     }
 }

@@ -14,9 +14,9 @@ class LookingDisk final : public disk::Disk {
   public:
     explicit LookingDisk(disk::Disk& below) : below_(below) {}
 
-    std::string unreadable;  // a path that status() and list() cannot look at: EIO
+    std::string unreadable;  // a path that status() and names() cannot look at: EIO
     std::string unopenable;  // a path that open() has no descriptor for: EMFILE
-    std::size_t looks = 0, opened = 0;
+    std::size_t looks = 0, opened = 0, listings = 0;
 
     Result<std::unique_ptr<disk::File>> create(const std::string& path, unsigned mode) override {
         return below_.create(path, mode);
@@ -49,6 +49,7 @@ class LookingDisk final : public disk::Disk {
         return below_.make_directory(path, mode);
     }
     Result<disk::Names> names(const std::string& path) override {
+        ++listings;
         if (path == unreadable) return fail_errno(path, "cannot open", EIO);
         return below_.names(path);
     }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "pop3/server_session.hpp"
+#include "support/made_maildrop.hpp"
 
 using namespace mailhandler;
 
@@ -42,7 +43,7 @@ struct Owner {
     }
     pop3::Answer maildrop() {
         require(!std::exchange(open, true));
-        auto list = std::make_shared<pop3::Maildrop>();
+        auto list = std::make_shared<test::MadeMaildrop>();
         for (const char* uidl : {"a", "b", "c"}) list->add(uidl, 9);
         return pop3::Opened{pop3::Outcome::ok, "", list};
     }

@@ -5,6 +5,7 @@
 #include "pop3/server_session.hpp"
 #include "scripted_owner.hpp"
 #include "wire/dot_stream.hpp"
+#include "support/made_maildrop.hpp"
 
 using namespace mailhandler;
 
@@ -25,7 +26,7 @@ struct Host {
 
     pop3::Answer answer(pop3::Question&& question) {
         if (std::holds_alternative<pop3::Open>(question)) {
-            auto maildrop = std::make_shared<pop3::Maildrop>();
+            auto maildrop = std::make_shared<test::MadeMaildrop>();
             for (std::size_t i = 0; i < messages.size(); ++i)
                 maildrop->add("uid-" + std::to_string(i), messages[i].size());
             return pop3::Opened{pop3::Outcome::ok, "", maildrop};

@@ -94,16 +94,3 @@ TEST_CASE("complaints are few and hold no control characters") {
     CHECK(listing.complaints()[0].find("\\x1B[2J\\x0D") != std::string::npos);
     CHECK(listing.complaints()[0].size() < 200);
 }
-
-TEST_CASE("a frozen maildrop keeps its names and sizes") {
-    Maildrop maildrop;
-    maildrop.add("first", 10);
-    maildrop.add(std::string(70, '~'), 5'000'000'000);
-    CHECK(maildrop.count() == 2);
-    CHECK(maildrop.octets() == 5'000'000'010);
-    CHECK(maildrop.uidl(0) == "first");
-    CHECK(maildrop.uidl(1) == std::string(70, '~'));
-    CHECK(maildrop.size(1) == 5'000'000'000);
-    for (const char* bad : {"", "a b", "a\x7f", "\xC3\xA9"}) CHECK_THROWS(maildrop.add(bad, 1));
-    CHECK_THROWS(maildrop.add(std::string(71, 'x'), 1));
-}

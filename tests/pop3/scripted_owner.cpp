@@ -1,4 +1,5 @@
 #include "scripted_owner.hpp"
+#include "support/made_maildrop.hpp"
 
 #include <sstream>
 
@@ -91,7 +92,7 @@ pop3::Verdict ScriptedServerOwner::verdict(const std::string& description) const
 
 pop3::Opened ScriptedServerOwner::opened(const std::string& description) {
     const auto answers = dialog_.answers_to(description);
-    auto maildrop = std::make_shared<pop3::Maildrop>();
+    auto maildrop = std::make_shared<test::MadeMaildrop>();
     for (const auto& line : answers) {
         const auto [word, text] = first_word(line);
         bool refused = false;

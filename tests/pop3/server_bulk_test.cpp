@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "scripted_owner.hpp"
+#include "support/made_maildrop.hpp"
 
 using namespace mailhandler;
 
@@ -9,7 +10,7 @@ namespace {
 
 // Answers everything from one list, and counts.
 struct Bulk {
-    std::shared_ptr<pop3::Maildrop> maildrop = std::make_shared<pop3::Maildrop>();
+    std::shared_ptr<test::MadeMaildrop> maildrop = std::make_shared<test::MadeMaildrop>();
     std::size_t loads = 0, loaded = 0, sends = 0, largest = 0, octets = 0, bodies = 0;
 
     explicit Bulk(std::size_t messages) {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "store/held.hpp"
+#include "store/maildir_listing.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace mailhandler;

@@ -9,6 +9,7 @@
 
 #include "store/ledger_record.hpp"
 #include "store/maildir.hpp"
+#include "store/maildir_listing.hpp"
 #include "support/forgetful_disk.hpp"
 
 using namespace mailhandler;

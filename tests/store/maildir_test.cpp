@@ -1,4 +1,5 @@
 #include "store/maildir.hpp"
+#include "store/maildir_listing.hpp"
 
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
@@ -108,11 +109,11 @@ TEST_CASE("A maildir is listed oldest first, each message once, without what is 
     REQUIRE(::symlink("/etc/passwd", (maildir + "/new/1700000005.link").c_str()) == 0);
     const auto messages = list_maildir(*disk, maildir).value();
     std::vector<std::string> bases;
-    for (const auto& each : messages) bases.push_back(each.base);
+    for (const auto& each : messages) bases.emplace_back(each.base());
     CHECK(bases == std::vector<std::string>{"999999999.old.host", "1700000001.a.host",
                                             "1700000002.b.host", "1700000003.c.host"});
-    CHECK_FALSE(messages[3].in_new);
-    CHECK(messages[3].flags == "RS");
+    CHECK_FALSE(messages[3].in_new());
+    CHECK(parse_message_name(messages[3].file())->flags == "RS");
 }
 
 TEST_CASE("Usage counts folders, asks the disk only without a size, and follows no link") {
