@@ -122,6 +122,11 @@ class Disk {
     // flock(2) on the file, made when missing. `wait` false: fails at once with EWOULDBLOCK. Made
     // by root, it belongs to its directory's owner, who will want to lock it too.
     virtual Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) = 0;
+
+    // Which run of the machine this is: another number after whatever may have lost what was not
+    // synced. Two processes of one run are told the same, so what one wrote the other can read, synced
+    // or not. 0: not known, and then nothing is to be believed that was not synced.
+    virtual std::uint64_t run() const { return 0; }
 };
 
 // The machine's own disk.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cctype>
 #include <cstdio>
 
 #include "disk/descriptor.hpp"
@@ -40,6 +41,23 @@ WallTime wall_time(const timespec& time) {
 Descriptor open_path(const std::string& path, int flags, unsigned mode = 0) {
     return Descriptor(
         uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+}
+
+// The kernel makes a UUID at each start: its first 64 bits. 0 where there is none to read.
+std::uint64_t run_of_machine() {
+    const Descriptor file = open_path("/proc/sys/kernel/random/boot_id", O_RDONLY);
+    char text[64];
+    const ssize_t size = file ? ::read(file.number(), text, sizeof text) : 0;
+    std::uint64_t run = 0;
+    int digits = 0;
+    for (ssize_t at = 0; at < size && digits < 16; ++at) {
+        const char c = text[at];
+        if (c == '-') continue;
+        if (!std::isxdigit(static_cast<unsigned char>(c))) return 0;
+        run = run << 4 | static_cast<std::uint64_t>(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+        ++digits;
+    }
+    return digits == 16 ? run : 0;
 }
 
 class SystemDisk final : public Disk {
@@ -88,6 +106,7 @@ class SystemDisk final : public Disk {
     Result<Names> names(const std::string& path) override { return read_names(path); }
     Result<Status> status(const std::string& path) override;
     Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) override;
+    std::uint64_t run() const override { return run_; }
 
   private:
     static Result<> done(int result, const std::string& path, std::string_view doing) {
@@ -102,6 +121,7 @@ class SystemDisk final : public Disk {
     }
 
     std::atomic<std::uint64_t> scratch_count_{0};
+    const std::uint64_t run_ = run_of_machine();
 };
 
 Result<std::unique_ptr<File>> SystemDisk::scratch(const std::string& directory) {

@@ -73,7 +73,10 @@ class Mailbox {
     // The list as of now. Assigns UIDs to what is new; moves nothing.
     Result<MessageListPointer> refresh(Look look = Look::cheap);
     // The same, and what lies in new/ is moved to cur/: what a session does that selected the mailbox
-    // for writing. `first_recent` is as it was before, and all messages are claimed.
+    // for writing. `first_recent` is as it was before, and all messages are claimed. That move is not
+    // synced: a power cut puts them back into new/, where they are \Recent once more and keep their UIDs,
+    // which go by the name and are synced in the list. (A file system whose rename(2) between two
+    // directories is not one step could lose them; ext4, XFS, Btrfs, F2FS and ZFS are none.)
     struct Claimed {
         MessageListPointer list;
         Uid first_recent = 0;  // those from this UID on are \Recent to the caller; 0: none

@@ -103,7 +103,48 @@ Flags changed_flags(Flags now, FlagChange::How how, Flags given) {
     return given;
 }
 
+// What one round of a change touched.
+struct Touched {
+    bool cur = false, fresh = false;
+};
+
 }  // namespace
+
+// Does `act` to each message, and once more to those that were not where the list had them. `act` says
+// false of such a one; `settle` finishes the list of a round before it is published. At last all is
+// synced. What was done before a fault stays done, and is in the list.
+template <class Act, class Settle>
+Result<> Mailbox::State::change(std::vector<Uid> todo, Act act, Settle settle) {
+    Touched all;
+    Result<> done;
+    for (int attempt = 0; done && !todo.empty() && attempt < most_attempts; ++attempt) {
+        if (attempt > 0) {
+            if (auto again = look_again(); !again) done = tl::unexpected(again.error());
+            if (!done) break;
+        }
+        auto made = draft();
+        const bool cur_clean = clean(seen), new_clean = clean(fresh);
+        Touched touched;
+        std::vector<Uid> missed;
+        for (const Uid uid : todo) {
+            auto* message = const_cast<ListedMessage*>(made->find(uid));
+            if (!message) continue;
+            const Result<bool> acted = act(*made, *message, touched);
+            if (!acted) done = tl::unexpected(acted.error());
+            if (!acted) break;
+            if (!*acted) missed.push_back(uid);
+        }
+        settle(*made);
+        if (touched.cur) changed_by_us(seen, cur_clean);
+        if (touched.fresh) changed_by_us(fresh, new_clean);
+        all.cur = all.cur || touched.cur;
+        all.fresh = all.fresh || touched.fresh;
+        publish(std::move(made));
+        todo = std::move(missed);
+    }
+    const auto synced = sync(all.cur, all.fresh);
+    return done ? synced : done;
+}
 
 Result<Mailbox::Stored> Mailbox::store(std::span<const Uid> uids, const FlagChange& change) {
     State& state = *state_;
@@ -114,55 +155,30 @@ Result<Mailbox::Stored> Mailbox::store(std::span<const Uid> uids, const FlagChan
     const Flags given = change.system | *bits;
 
     Stored stored;
-    std::vector<Uid> todo(uids.begin(), uids.end());
-    bool cur = false, fresh = false;
-    Result<> done;
+    std::vector<ModSeqs::Seen> changed;
     const ModSeq modseq = state.modseqs.next();
-    for (int attempt = 0; done && !todo.empty() && attempt < most_attempts; ++attempt) {
-        if (attempt > 0) {
-            if (auto list = state.look_again(); !list) return tl::unexpected(list.error());
+    const auto act = [&](MessageList& in, ListedMessage& message, Touched& touched) -> Result<bool> {
+        if (change.unchanged_since && message.modseq > *change.unchanged_since &&
+            message.modseq != modseq) {
+            stored.modified.push_back(message.uid);
+            return true;
         }
-        auto made = state.draft();
-        made->keywords = state.keywords.names();
-        const bool cur_clean = state.clean(state.seen), new_clean = state.clean(state.fresh);
-        bool moved_cur = false, moved_new = false;
-        std::vector<Uid> missed;
-        std::vector<ModSeqs::Seen> changed;
-        for (const Uid uid : todo) {
-            auto* message = const_cast<ListedMessage*>(made->find(uid));
-            if (!message) continue;
-            if (change.unchanged_since && message->modseq > *change.unchanged_since &&
-                message->modseq != modseq) {
-                stored.modified.push_back(uid);
-                continue;
-            }
-            const Flags flags = changed_flags(message->flags, change.how, given);
-            if (flags == message->flags) continue;
-            const bool was_new = message->in_new;
-            const auto renamed = state.rename(*made, *message, flags);
-            if (!renamed) {
-                done = tl::unexpected(renamed.error());
-                break;
-            }
-            if (!*renamed) {
-                missed.push_back(uid);
-                continue;
-            }
-            message->modseq = modseq;
-            changed.push_back({uid, message->flags, modseq});
-            moved_cur = true;
-            moved_new = moved_new || was_new;
-        }
-        if (moved_cur) state.changed_by_us(state.seen, cur_clean);
-        if (moved_new) state.changed_by_us(state.fresh, new_clean);
-        cur = cur || moved_cur;
-        fresh = fresh || moved_new;
-        state.modseqs.changed(std::move(changed));
-        state.publish(std::move(made));
-        todo = std::move(missed);
-    }
-    const auto synced = state.sync(cur, fresh);
-    if (done && !synced) done = synced;
+        const Flags flags = changed_flags(message.flags, change.how, given);
+        if (flags == message.flags) return true;
+        const bool was_new = message.in_new;
+        const auto renamed = state.rename(in, message, flags);
+        if (!renamed || !*renamed) return renamed;
+        message.modseq = modseq;
+        changed.push_back({message.uid, message.flags, modseq});
+        touched.cur = true;
+        touched.fresh = touched.fresh || was_new;
+        return true;
+    };
+    const auto settle = [&](MessageList& made) {
+        made.keywords = state.keywords.names();
+        state.modseqs.changed(std::exchange(changed, {}));
+    };
+    const auto done = state.change({uids.begin(), uids.end()}, act, settle);
     if (!done) return tl::unexpected(done.error());
     state.modseqs.compact(*state.list);
     stored.list = state.list;
@@ -174,48 +190,27 @@ Result<Mailbox::Expunged> Mailbox::expunge(std::span<const Uid> uids) {
     const std::scoped_lock guard(state.mutex);
     if (auto list = state.refresh(Look::cheap); !list) return tl::unexpected(list.error());
     Expunged expunged;
-    std::vector<Uid> todo(uids.begin(), uids.end());
-    std::sort(todo.begin(), todo.end());
-    bool cur = false, fresh = false;
-    Result<> done;
-    for (int attempt = 0; done && !todo.empty() && attempt < most_attempts; ++attempt) {
-        if (attempt > 0) {
-            if (auto list = state.look_again(); !list) return tl::unexpected(list.error());
-        }
-        auto made = state.draft();
-        const bool cur_clean = state.clean(state.seen), new_clean = state.clean(state.fresh);
-        bool from_cur = false, from_new = false;
-        std::vector<Uid> missed, gone;
-        for (const Uid uid : todo) {
-            const auto* message = made->find(uid);
-            if (!message) continue;
-            const auto removed = means_.disk.remove(made->path(*message));
-            if (!removed && removed.error().error == ENOENT) {
-                missed.push_back(uid);
-                continue;
-            }
-            if (!removed) {
-                done = removed;
-                break;
-            }
-            gone.push_back(uid);
-            expunged.octets += made->file_size(*message).value_or(0);
-            (message->in_new ? from_new : from_cur) = true;
-        }
-        std::erase_if(made->messages, [&](const ListedMessage& each) {
+    std::vector<Uid> gone;
+    const auto act = [&](MessageList& in, ListedMessage& message, Touched& touched) -> Result<bool> {
+        const auto removed = means_.disk.remove(in.path(message));
+        if (!removed && removed.error().error == ENOENT) return false;
+        if (!removed) return tl::unexpected(removed.error());
+        gone.push_back(message.uid);
+        expunged.octets += in.file_size(message).value_or(0);
+        (message.in_new ? touched.fresh : touched.cur) = true;
+        return true;
+    };
+    const auto settle = [&](MessageList& made) {
+        std::erase_if(made.messages, [&](const ListedMessage& each) {
             return std::binary_search(gone.begin(), gone.end(), each.uid);
         });
-        if (from_cur) state.changed_by_us(state.seen, cur_clean);
-        if (from_new) state.changed_by_us(state.fresh, new_clean);
-        cur = cur || from_cur;
-        fresh = fresh || from_new;
         if (!gone.empty()) state.modseqs.vanished(gone, state.modseqs.next());
         state.gone_since_compact += gone.size();
-        state.publish(std::move(made));
-        todo = std::move(missed);
-    }
-    const auto synced = state.sync(cur, fresh);
-    if (done && !synced) done = synced;
+        gone.clear();
+    };
+    std::vector<Uid> todo(uids.begin(), uids.end());
+    std::sort(todo.begin(), todo.end());
+    const auto done = state.change(std::move(todo), act, settle);
     if (!done) return tl::unexpected(done.error());
     std::optional<Dotlock> held;
     state.tidy(held);

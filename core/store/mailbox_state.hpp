@@ -69,11 +69,13 @@ struct Mailbox::State {
     // A copy of the list to change, and its publication. `touched`: those with a new modseq.
     std::shared_ptr<MessageList> draft() const { return std::make_shared<MessageList>(*list); }
     void publish(std::shared_ptr<MessageList> made);
-    void record(const MessageList& made, ModSeq modseq);
 
     // Renames a message to these flags, in cur/. False: it is not there.
     Result<bool> rename(MessageList& in, ListedMessage& message, Flags flags);
     Result<> sync(bool cur, bool fresh_too);
+    // The loop behind store() and expunge(), in mailbox_change.cpp.
+    template <class Act, class Settle>
+    Result<> change(std::vector<Uid> todo, Act act, Settle settle);
     // Messages that we put into cur/ ourselves, with their new UIDs.
     struct Placed {
         std::string file;

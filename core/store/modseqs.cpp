@@ -12,7 +12,7 @@ namespace mailhandler::store {
 
 namespace {
 
-constexpr std::uint32_t magic = 0x3153484d;  // "MHS1"
+constexpr std::uint32_t magic = 0x3253484d;  // "MHS2"
 constexpr std::size_t least_to_compact = 1000;  // records
 
 // As they lie in memory: another byte order has another magic.
@@ -20,6 +20,7 @@ struct Header {
     std::uint32_t magic_number = magic;
     std::uint32_t uid_validity = 0;
     ModSeq highest = 0, floor = 0;
+    std::uint64_t run = 0;  // of the machine
     std::uint32_t checksum = 0, reserved = 0;
 };
 enum class What : std::uint32_t { seen, gone };
@@ -70,22 +71,23 @@ std::vector<ModSeqs::Seen> ModSeqs::load(std::uint32_t uid_validity) {
     const auto text = disk::read_file(disk_, path_);
     std::string_view rest = text ? std::string_view(*text) : std::string_view();
     Header header;
-    if (!take(rest, header) || header.magic_number != magic ||
-        header.uid_validity != uid_validity) {
-        if (text) (void)disk_.remove(path_);
-        floor_ = next();
-        return {};
-    }
-    kept_ = true;
-    highest_ = std::max(highest_, header.highest);
-    floor_ = header.floor;
+    const bool ours = take(rest, header) && header.magic_number == magic &&
+                      header.uid_validity == uid_validity;
+    if (ours) highest_ = std::max(highest_, header.highest);
     std::vector<Seen> seen;
-    for (Record record; take(rest, record); ++records_) {
+    for (Record record; ours && take(rest, record); ++records_) {
         highest_ = std::max(highest_, record.modseq);
         if (record.what == What::seen) seen.push_back({record.uid, record.flags, record.modseq});
         if (record.what == What::gone) gone_.push_back({record.uid, record.modseq});
     }
-    if (!rest.empty()) records_ = 1u << 30;  // torn: to be written anew
+    kept_ = ours && rest.empty() && disk_.run() != 0 && header.run == disk_.run();
+    if (!kept_) {
+        if (text) (void)disk_.remove(path_);
+        gone_.clear();
+        floor_ = next();
+        return {};
+    }
+    floor_ = header.floor;
     // The last record of a message counts, and none of those that have gone.
     const auto by_uid = [](const Seen& one, const Seen& other) { return one.uid < other.uid; };
     std::stable_sort(seen.begin(), seen.end(), by_uid);
@@ -148,7 +150,7 @@ void ModSeqs::compact(const MessageList& list) {
 }
 
 void ModSeqs::rewrite(const MessageList& list) {
-    std::string text = sealed(Header{magic, uid_validity_, highest_, floor_, 0, 0});
+    std::string text = sealed(Header{magic, uid_validity_, highest_, floor_, disk_.run(), 0, 0});
     text.reserve(text.size() + (gone_.size() + list.messages.size()) * sizeof(Record));
     for (const Gone& each : gone_)
         text += sealed(Record{each.modseq, each.uid, 0, What::gone, 0});

@@ -2,11 +2,15 @@
 // MAILDIR/mailhandler-modseq, with the flags and the modseq of each message as they were last seen,
 // and which UIDs vanished when.
 //
-// It can be deleted at any time, and nothing in it is synced, because modseqs are microseconds since
-// 1970 (or one more than the last): whatever is lost, the next change has a greater modseq than all
-// that clients have heard of, and what is found different from the file counts as changed now.
+// It can be deleted at any time, and nothing in it is synced. Modseqs are microseconds since 1970 (or
+// one more than the last): whatever is lost, the next change has a greater modseq than all that clients
+// have heard of, and what is found different from the file counts as changed now. What the file alone
+// knows (flags that went there and back, a message that came and went) a power cut may take with its
+// last records. So it names the run of the machine it was written in (disk::Disk::run()), and in
+// another one it is given up: all messages count as changed now, nothing is known of what vanished, and
+// each client asks once for all flags. The same where a record is torn.
 //
-// The file is a log of records with checksums; what stands behind a torn one counts as not there.
+// The file is a log of records with checksums.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +41,8 @@ class ModSeqs {
 
     ModSeqs(disk::Disk& disk, const Clock& clock, Log log, const std::string& maildir);
 
-    // Reads the file, where there is one of this UIDVALIDITY: the messages as last seen, by UID. Else
-    // begins anew, in memory alone. `kept()`: there is a file.
+    // Reads the file, where there is one of this UIDVALIDITY and this run: the messages as last seen,
+    // by UID. Else begins anew, in memory alone. `kept()`: there is a file.
     std::vector<Seen> load(std::uint32_t uid_validity);
     bool kept() const { return kept_; }
 

@@ -35,6 +35,7 @@ class LookingDisk final : public disk::Disk {
     Result<> rename(const std::string& from, const std::string& to) override {
         return below_.rename(from, to);
     }
+    std::uint64_t run() const override { return below_.run(); }
     Result<> rename_new(const std::string& from, const std::string& to) override {
         return below_.rename_new(from, to);
     }

@@ -230,3 +230,9 @@ TEST_CASE("Many files and directories are synced together, and one that cannot b
     directories.push_back(directory / "nowhere");
     CHECK(disk->sync_together(pointers, directories).error().error == ENOENT);
 }
+
+TEST_CASE("All processes of one run of the machine are told the same run") {
+    const auto one = disk::system_disk(), other = disk::system_disk();
+    CHECK(one->run() == other->run());
+    CHECK(one->run() != 0);
+}

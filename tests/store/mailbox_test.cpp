@@ -299,41 +299,6 @@ TEST_CASE("modseqs outlive the process where they are asked for, and what change
     CHECK(!fourth.inbox().vanished_since(highest));
 }
 
-TEST_CASE("a torn file of modseqs loses nothing that a client could miss") {
-    Post post;
-    for (const char* name : {"cur/1.a:2,", "cur/2.b:2,"}) post.put(name);
-    std::string whole;
-    ModSeq highest = 0;
-    {
-        StoreProcess process(post.disk, post.clock);
-        (void)must(process.inbox().refresh());
-        process.inbox().keep_modseqs();
-        post.later();
-        REQUIRE(add(process.inbox(), {1}, flag_seen));
-        REQUIRE(process.inbox().expunge(Uids_{2}));
-        highest = must(process.inbox().refresh())->highest_modseq;
-        whole = post.text("mailhandler-modseq");
-    }
-    for (std::size_t size = 0; size < whole.size(); ++size) {
-        INFO(size);
-        REQUIRE(disk::replace_file(post.disk, "/mail/mailhandler-modseq", whole.substr(0, size)));
-        post.later();
-        StoreProcess process(post.disk, post.clock);
-        const auto list = must(process.inbox().refresh());
-        const auto* message = list->find(1);
-        REQUIRE(message);
-        // Either it is as it was told, or it is newer than anything told.
-        const auto vanished = process.inbox().vanished_since(0);
-        CHECK((message->modseq > highest || message->modseq <= highest));
-        if (size < 32) CHECK(message->modseq > highest);
-        const auto gone = process.inbox().vanished_since(highest);
-        if (gone) CHECK((gone->empty() || *gone == Uids_{2}));
-        REQUIRE(add(process.inbox(), {1}, flag_flagged));
-        CHECK(must(process.inbox().refresh())->find(1)->modseq > highest);
-        REQUIRE(process.inbox().store(Uids_{1}, {FlagChange::How::replace, flag_seen, {}, {}}));
-    }
-}
-
 TEST_CASE("a mailbox that was deleted says so") {
     Post post;
     StoreProcess process(post.disk, post.clock);

@@ -69,7 +69,13 @@ void ForgetfulDisk::crash(Survives survives, std::uint32_t seed) {
     Crash cut{survives, std::mt19937(seed), 0, {}};
     cut.last = synced_ + cut.random() % (changes_ - synced_ + 1);
     cut.visit(*root_);
+    ++run_;
     restart();
+}
+
+std::uint64_t ForgetfulDisk::run() const {
+    const std::scoped_lock guard(mutex_);
+    return run_;
 }
 
 void ForgetfulDisk::kill() {

@@ -76,6 +76,8 @@ class ForgetfulDisk final : public disk::Disk {
     Result<disk::Names> names(const std::string& path) override;
     Result<disk::Status> status(const std::string& path) override;
     Result<std::unique_ptr<disk::Lock>> lock(const std::string& path, bool wait) override;
+    // Another after each crash(), not after kill().
+    std::uint64_t run() const override;
 
   private:
     friend class ForgetfulFile;
@@ -101,7 +103,7 @@ class ForgetfulDisk final : public disk::Disk {
     std::map<std::size_t, int> failures_;
     std::size_t cut_at_ = 0;
     bool cut_ = false, lying_files_ = false, lying_directories_ = false;
-    std::uint64_t generation_ = 0, inodes_ = 0, changes_ = 0, synced_ = 0;
+    std::uint64_t generation_ = 0, inodes_ = 0, changes_ = 0, synced_ = 0, run_ = 1;
     std::chrono::microseconds sync_time_{0};
     std::size_t file_syncs_ = 0;
     std::map<std::string, std::size_t> directory_syncs_;
