@@ -1,5 +1,5 @@
-// What changes a mailbox: flags, removal, the move from new/ to cur/. Whatever is not where the list
-// has it was renamed by somebody else: it is looked for, and the rest of the work done again.
+// What changes a mailbox: flags, removal, the move from new/ to cur/. Whatever is not where the
+// list has it was renamed by somebody else: it is looked for, and the rest of the work done again.
 #include <algorithm>
 #include <cerrno>
 
@@ -110,9 +110,9 @@ struct Touched {
 
 }  // namespace
 
-// Does `act` to each message, and once more to those that were not where the list had them. `act` says
-// false of such a one; `settle` finishes the list of a round before it is published. At last all is
-// synced. What was done before a fault stays done, and is in the list.
+// Does `act` to each message, and once more to those that were not where the list had them. `act`
+// says false of such a one; `settle` finishes the list of a round before it is published. At last
+// all is synced. What was done before a fault stays done, and is in the list.
 template <class Act, class Settle>
 Result<> Mailbox::State::change(std::vector<Uid> todo, Act act, Settle settle) {
     Touched all;
@@ -157,7 +157,8 @@ Result<Mailbox::Stored> Mailbox::store(std::span<const Uid> uids, const FlagChan
     Stored stored;
     std::vector<ModSeqs::Seen> changed;
     const ModSeq modseq = state.modseqs.next();
-    const auto act = [&](MessageList& in, ListedMessage& message, Touched& touched) -> Result<bool> {
+    const auto act = [&](MessageList& in, ListedMessage& message,
+                         Touched& touched) -> Result<bool> {
         if (change.unchanged_since && message.modseq > *change.unchanged_since &&
             message.modseq != modseq) {
             stored.modified.push_back(message.uid);
@@ -191,7 +192,8 @@ Result<Mailbox::Expunged> Mailbox::expunge(std::span<const Uid> uids) {
     if (auto list = state.refresh(Look::cheap); !list) return tl::unexpected(list.error());
     Expunged expunged;
     std::vector<Uid> gone;
-    const auto act = [&](MessageList& in, ListedMessage& message, Touched& touched) -> Result<bool> {
+    const auto act = [&](MessageList& in, ListedMessage& message,
+                         Touched& touched) -> Result<bool> {
         const auto removed = means_.disk.remove(in.path(message));
         if (!removed && removed.error().error == ENOENT) return false;
         if (!removed) return tl::unexpected(removed.error());

@@ -12,7 +12,7 @@ namespace mailhandler::store {
 
 namespace {
 
-constexpr std::uint32_t magic = 0x3253484d;  // "MHS2"
+constexpr std::uint32_t magic = 0x3253484d;     // "MHS2"
 constexpr std::size_t least_to_compact = 1000;  // records
 
 // As they lie in memory: another byte order has another magic.
@@ -57,8 +57,8 @@ ModSeqs::ModSeqs(disk::Disk& disk, const Clock& clock, Log log, const std::strin
     : disk_(disk), clock_(clock), log_(std::move(log)), path_(maildir + "/mailhandler-modseq") {}
 
 ModSeq ModSeqs::next() {
-    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
-        clock_.wall().time_since_epoch());
+    const auto now =
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_.wall().time_since_epoch());
     highest_ = std::max<ModSeq>(highest_ + 1, static_cast<ModSeq>(now.count()));
     return highest_;
 }
@@ -71,8 +71,8 @@ std::vector<ModSeqs::Seen> ModSeqs::load(std::uint32_t uid_validity) {
     const auto text = disk::read_file(disk_, path_);
     std::string_view rest = text ? std::string_view(*text) : std::string_view();
     Header header;
-    const bool ours = take(rest, header) && header.magic_number == magic &&
-                      header.uid_validity == uid_validity;
+    const bool ours =
+        take(rest, header) && header.magic_number == magic && header.uid_validity == uid_validity;
     if (ours) highest_ = std::max(highest_, header.highest);
     std::vector<Seen> seen;
     for (Record record; ours && take(rest, record); ++records_) {
@@ -152,8 +152,7 @@ void ModSeqs::compact(const MessageList& list) {
 void ModSeqs::rewrite(const MessageList& list) {
     std::string text = sealed(Header{magic, uid_validity_, highest_, floor_, disk_.run(), 0, 0});
     text.reserve(text.size() + (gone_.size() + list.messages.size()) * sizeof(Record));
-    for (const Gone& each : gone_)
-        text += sealed(Record{each.modseq, each.uid, 0, What::gone, 0});
+    for (const Gone& each : gone_) text += sealed(Record{each.modseq, each.uid, 0, What::gone, 0});
     for (const ListedMessage& each : list.messages)
         text += sealed(Record{each.modseq, each.uid, each.flags, What::seen, 0});
     const std::string fresh = path_ + ".tmp";
@@ -170,9 +169,9 @@ void ModSeqs::rewrite(const MessageList& list) {
 
 std::optional<std::vector<Uid>> ModSeqs::vanished_since(ModSeq since) const {
     if (since < floor_) return {};
-    const auto first = std::upper_bound(
-        gone_.begin(), gone_.end(), since,
-        [](ModSeq wanted, const Gone& each) { return wanted < each.modseq; });
+    const auto first =
+        std::upper_bound(gone_.begin(), gone_.end(), since,
+                         [](ModSeq wanted, const Gone& each) { return wanted < each.modseq; });
     std::vector<Uid> uids;
     for (auto each = first; each != gone_.end(); ++each) uids.push_back(each->uid);
     std::sort(uids.begin(), uids.end());
