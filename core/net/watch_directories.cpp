@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <sys/inotify.h>
-#include <unistd.h>
 #include <utility>
 
 namespace mailhandler::net {
@@ -11,23 +9,26 @@ namespace mailhandler::net {
 namespace {
 
 constexpr std::uint32_t interesting = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+                                      IN_DELETE_SELF | IN_MOVE_SELF;
 
 }  // namespace
 
 Result<std::unique_ptr<WatchDirectories>> WatchDirectories::open(Loop& loop, Log log) {
-    const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (descriptor < 0) return fail_errno("inotify", "cannot watch mailboxes", errno);
+    auto kernel = Inotify::open(loop, "mailboxes");
+    if (!kernel) return tl::unexpected(kernel.error());
     return std::unique_ptr<WatchDirectories>(
-        new WatchDirectories(loop, std::move(log), descriptor));
+        new WatchDirectories(loop, std::move(log), std::move(*kernel)));
 }
 
-WatchDirectories::WatchDirectories(Loop& loop, Log log, int descriptor)
+WatchDirectories::WatchDirectories(Loop& loop, Log log, std::unique_ptr<Inotify> kernel)
     : log_(std::move(log)),
-      events_(loop.context(), descriptor),
+      kernel_(std::move(kernel)),
       resting_(loop.context()),
       polling_(loop.context()) {
-    await_events();
+    kernel_->listen([this](int id, std::uint32_t mask, const char*) { hear(id, mask); },
+                    [this] {
+                        if (!rests_) wake_changed();
+                    });
 }
 
 WatchDirectories::Place::Place(WatchDirectories& watch, Handle handle)
@@ -48,7 +49,7 @@ void WatchDirectories::add(const std::string& name, Place& place) {
     Directory& directory = by_name_[name];
     directory.places.insert(&place);
     if (directory.id >= 0) return;
-    directory.id = ::inotify_add_watch(events_.native_handle(), name.c_str(), interesting);
+    directory.id = kernel_->add(name, interesting);
     if (directory.id >= 0) {
         by_id_[directory.id] = name;
         return;
@@ -67,43 +68,23 @@ void WatchDirectories::remove(const std::string& name, Place& place) {
     if (!found->second.places.empty()) return;
     if (found->second.id >= 0) {
         by_id_.erase(found->second.id);
-        ::inotify_rm_watch(events_.native_handle(), found->second.id);
+        kernel_->remove(found->second.id);
     }
     by_name_.erase(found);
 }
 
-void WatchDirectories::await_events() {
-    events_.async_wait(
-        boost::asio::posix::descriptor_base::wait_read,
-        [this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
-            if (error || alive.expired()) return;
-            read_events();
-            await_events();
-        });
-}
-
-void WatchDirectories::read_events() {
-    alignas(inotify_event) char octets[16 * 1024];
-    for (;;) {
-        const ssize_t size = ::read(events_.native_handle(), octets, sizeof octets);
-        if (size <= 0) break;  // EAGAIN: that was all
-        for (ssize_t at = 0; at < size;) {
-            const auto& event = *reinterpret_cast<const inotify_event*>(octets + at);
-            at += static_cast<ssize_t>(sizeof event + event.len);
-            if (event.mask & IN_Q_OVERFLOW)  // the kernel lost count
-                for (auto& [name, directory] : by_name_) directory.changed = true;
-            const auto found = by_id_.find(event.wd);
-            if (found == by_id_.end()) continue;
-            Directory& directory = by_name_[found->second];
-            directory.changed = true;
-            if (event.mask & IN_IGNORED) {  // it was removed; somebody may make it again
-                directory.id = -1;
-                by_id_.erase(found);
-                poll_later();
-            }
-        }
+void WatchDirectories::hear(int id, std::uint32_t mask) {
+    if (mask & IN_Q_OVERFLOW)  // the kernel lost count
+        for (auto& [name, directory] : by_name_) directory.changed = true;
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) return;
+    Directory& directory = by_name_[found->second];
+    directory.changed = true;
+    if (mask & IN_IGNORED) {  // it was removed; somebody may make it again
+        directory.id = -1;
+        by_id_.erase(found);
+        poll_later();
     }
-    if (!rests_) wake_changed();
 }
 
 void WatchDirectories::wake_changed() {
@@ -139,7 +120,7 @@ void WatchDirectories::poll_later() {
         for (auto& [name, directory] : by_name_) {
             if (directory.id >= 0) continue;
             directory.changed = true;
-            directory.id = ::inotify_add_watch(events_.native_handle(), name.c_str(), interesting);
+            directory.id = kernel_->add(name, interesting);
             if (directory.id >= 0)
                 by_id_[directory.id] = name;
             else

@@ -6,7 +6,6 @@
 // no watch left, those who wait are woken every few seconds instead.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <set>
@@ -16,6 +15,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "net/inotify.hpp"
 #include "net/loop.hpp"
 #include "net/stream.hpp"
 
@@ -55,18 +55,16 @@ class WatchDirectories {
         std::set<Place*> places;
         bool changed = false;  // and nobody was woken yet
     };
-    WatchDirectories(Loop& loop, Log log, int descriptor);
+    WatchDirectories(Loop& loop, Log log, std::unique_ptr<Inotify> kernel);
     void add(const std::string& name, Place& place);
     void remove(const std::string& name, Place& place);
-    void await_events();
-    void read_events();
-    void changed(Directory& directory);
+    void hear(int id, std::uint32_t mask);
     void wake_changed();
     void rest();
     void poll_later();
 
     Log log_;
-    boost::asio::posix::stream_descriptor events_;
+    std::unique_ptr<Inotify> kernel_;
     boost::asio::steady_timer resting_, polling_;
     std::unordered_map<std::string, Directory> by_name_;
     std::unordered_map<int, std::string> by_id_;

@@ -1,37 +1,35 @@
 #include "net/watch_files.hpp"
 
-#include <cerrno>
 #include <dirent.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 namespace mailhandler::net {
 
 namespace {
 
 constexpr std::uint32_t interesting = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                      IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+                                      IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
 }  // namespace
 
 Result<std::unique_ptr<WatchFiles>> WatchFiles::open(Loop& loop,
                                                      std::vector<std::string> directories,
                                                      Changed changed) {
-    const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (descriptor < 0) return fail_errno("inotify", "cannot watch files", errno);
+    auto kernel = Inotify::open(loop, "files");
+    if (!kernel) return tl::unexpected(kernel.error());
     return std::unique_ptr<WatchFiles>(
-        new WatchFiles(loop, std::move(directories), std::move(changed), descriptor));
+        new WatchFiles(loop, std::move(directories), std::move(changed), std::move(*kernel)));
 }
 
 WatchFiles::WatchFiles(Loop& loop, std::vector<std::string> directories, Changed changed,
-                       int descriptor)
+                       std::unique_ptr<Inotify> kernel)
     : changed_(std::move(changed)),
-      events_(loop.context(), descriptor),
+      kernel_(std::move(kernel)),
       gathering_(loop.context()),
       looking_(loop.context()),
       missing_(directories.begin(), directories.end()) {
     look_for_directories(false);
-    await_events();
+    kernel_->listen([this](int id, std::uint32_t mask, const char* name) { hear(id, mask, name); },
+                    [] {});
     again();
 }
 
@@ -48,8 +46,7 @@ void WatchFiles::again() {
 void WatchFiles::look_for_directories(bool tell) {
     for (auto at = missing_.begin(); at != missing_.end();) {
         const std::string directory = *at;
-        const int id =
-            ::inotify_add_watch(events_.native_handle(), directory.c_str(), interesting);
+        const int id = kernel_->add(directory, interesting);
         if (id < 0) {
             ++at;
             continue;
@@ -68,38 +65,18 @@ void WatchFiles::look_for_directories(bool tell) {
     }
 }
 
-void WatchFiles::await_events() {
-    events_.async_wait(
-        boost::asio::posix::descriptor_base::wait_read,
-        [this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
-            if (error || alive.expired()) return;
-            read_events();
-            await_events();
-        });
-}
-
-void WatchFiles::read_events() {
-    alignas(inotify_event) char octets[16 * 1024];
-    for (;;) {
-        const ssize_t size = ::read(events_.native_handle(), octets, sizeof octets);
-        if (size <= 0) return;  // EAGAIN: that was all
-        for (ssize_t at = 0; at < size;) {
-            const auto& event = *reinterpret_cast<const inotify_event*>(octets + at);
-            at += static_cast<ssize_t>(sizeof event + event.len);
-            if (event.mask & IN_Q_OVERFLOW)
-                for (const auto& [id, directory] : watched_) note(directory);
-            const auto found = watched_.find(event.wd);
-            if (found == watched_.end()) continue;
-            if (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
-                note(found->second);
-                missing_.insert(found->second);
-                watched_.erase(found);
-                if (event.mask & IN_MOVE_SELF)
-                    ::inotify_rm_watch(events_.native_handle(), event.wd);
-            } else if (event.len > 0) {
-                note(found->second + "/" + event.name);
-            }
-        }
+void WatchFiles::hear(int id, std::uint32_t mask, const char* name) {
+    if (mask & IN_Q_OVERFLOW)
+        for (const auto& [watch, directory] : watched_) note(directory);
+    const auto found = watched_.find(id);
+    if (found == watched_.end()) return;
+    if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
+        note(found->second);
+        missing_.insert(found->second);
+        watched_.erase(found);
+        if (mask & IN_MOVE_SELF) kernel_->remove(id);
+    } else if (*name) {
+        note(found->second + "/" + name);
     }
 }
 

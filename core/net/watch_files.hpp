@@ -1,7 +1,6 @@
 // Tells when files change: configuration is picked up within a second.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
@@ -9,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "base/log.hpp"
 #include "base/result.hpp"
+#include "net/inotify.hpp"
 #include "net/loop.hpp"
 
 namespace mailhandler::net {
@@ -34,15 +33,15 @@ class WatchFiles {
     static constexpr std::chrono::milliseconds look_every{500};
 
   private:
-    WatchFiles(Loop& loop, std::vector<std::string> directories, Changed changed, int descriptor);
+    WatchFiles(Loop& loop, std::vector<std::string> directories, Changed changed,
+               std::unique_ptr<Inotify> kernel);
     void look_for_directories(bool tell);
-    void await_events();
-    void read_events();
+    void hear(int id, std::uint32_t mask, const char* name);
     void note(std::string path);
     void again();
 
     Changed changed_;
-    boost::asio::posix::stream_descriptor events_;
+    std::unique_ptr<Inotify> kernel_;
     boost::asio::steady_timer gathering_, looking_;
     std::set<std::string> missing_;
     std::map<int, std::string> watched_;

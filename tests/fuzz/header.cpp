@@ -1,5 +1,6 @@
 // Any octets as a message: the filter only takes stamps out, the trusted block stays inside, and a
 // person's copy never names another in it.
+#include "fuzz/require.hpp"
 #include "mail/header.hpp"
 
 #include <cstdint>
@@ -13,10 +14,6 @@
 using namespace mailhandler::mail;
 
 namespace {
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
 
 std::string joined(const std::vector<std::string_view>& pieces) {
     std::string text;

@@ -8,15 +8,12 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.hpp"
 #include "imap/client_session.hpp"
 
 using namespace mailhandler;
 
 namespace {
-
-void require(bool held) {
-    if (!held) std::abort();
-}
 
 struct Owner {
     bool in_message = false, settled = true, finished = false, resting = false;

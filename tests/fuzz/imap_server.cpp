@@ -7,24 +7,13 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz/run_server.hpp"
 #include "imap/server_session.hpp"
 #include "mail/modified_utf7.hpp"
 
 using namespace mailhandler;
 
 namespace {
-
-void require(bool held) {
-    if (!held) std::abort();
-}
-
-class Text final : public wire::Body {
-  public:
-    std::uint64_t size() const override { return 9; }
-    Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) override {
-        return std::string_view("a: b\r\n\r\n.").copy(into, size, offset);
-    }
-};
 
 // Messages 2, 4, … 2n; each Refresh makes one arrive, one vanish, one change.
 struct Owner {
@@ -55,6 +44,10 @@ struct Owner {
     }
 
     using A = imap::Answer;
+    A answer(imap::Question question) {
+        return std::visit([this](auto& each) { return take(each); }, question);
+    }
+
     A take(imap::MayConnect&) { return imap::Verdict{}; }
     A take(imap::MayLogin& login) {
         require(loopback || secure);
@@ -138,7 +131,7 @@ struct Owner {
                 octets.octets = "octets";
                 octets.length = 0;
                 if (n % 3 == 1) {
-                    octets.body = std::make_shared<Text>();
+                    octets.body = std::make_shared<TinyBody>();
                     octets.length = 9;
                 }
                 content.sections.push_back(std::move(octets));
@@ -204,23 +197,6 @@ struct Owner {
     }
 };
 
-// Does what it says until it waits. False: it has closed.
-bool run(imap::ServerSession& session, Owner& owner, Instant now) {
-    for (int actions = 0;; ++actions) {
-        require(actions < 100'000);
-        auto action = session.next(now);
-        if (std::holds_alternative<wire::Read>(action)) return true;
-        if (std::holds_alternative<wire::Close>(action)) return false;
-        if (auto* ask = std::get_if<wire::Ask<imap::Question>>(&action))
-            session.answer(
-                std::visit([&](auto& question) { return owner.take(question); }, ask->question));
-        if (std::holds_alternative<wire::StartTls>(action)) {
-            owner.secure = true;
-            session.secured({});
-        }
-    }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -237,21 +213,21 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     settings.message_size = 100;
     imap::ServerSession session(settings, {"192.0.2.1", 1, owner.loopback, false});
     Instant now{std::chrono::hours(1)};
-    bool more = run(session, owner, now);
+    bool more = run_server<imap::Question>(session, owner, now);
     if (how & 3) session.receive("a LOGIN anne secret\r\n");
     if ((how & 8) && (how & 3)) session.receive("b ENABLE QRESYNC IMAP4rev2\r\n");
     if ((how & 3) > 1) session.receive("c SELECT INBOX\r\n");
     if ((how & 3) == 3) session.receive("d IDLE\r\n");
-    if (more) more = run(session, owner, now);
+    if (more) more = run_server<imap::Question>(session, owner, now);
     for (std::size_t at = 0; more && at < octets.size(); at += piece) {
         session.receive(octets.substr(at, piece));
         if (how & 16) session.wake();
-        more = run(session, owner, now);
+        more = run_server<imap::Question>(session, owner, now);
     }
-    if (more && (how & 32)) more = run(session, owner, now + std::chrono::hours(1));
+    if (more && (how & 32)) more = run_server<imap::Question>(session, owner, now + std::chrono::hours(1));
     if (more) {
         session.eof();
-        require(!run(session, owner, now));
+        require(!run_server<imap::Question>(session, owner, now));
     }
     require(!owner.appending);
     return 0;

@@ -1,5 +1,6 @@
 // Any octets as a message: parts lie inside each other and in order, however the octets are cut into
 // blocks, and what IMAP would say of them is well-formed.
+#include "fuzz/require.hpp"
 #include "mail/mime.hpp"
 
 #include <algorithm>
@@ -14,10 +15,6 @@
 using namespace mailhandler;
 
 namespace {
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
 
 void tree_holds(const mail::MimeTree& tree, std::string_view octets) {
     for (std::uint32_t i = 0; i < tree.parts.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.hpp"
 #include "store/layout.hpp"
 #include "store/ledger_record.hpp"
 #include "store/maildir.hpp"
@@ -14,10 +15,6 @@
 using namespace mailhandler::store;
 
 namespace {
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
 
 bool is_one_entry(std::string_view name) {
     return !name.empty() && name.front() != '.' && name.find('/') == name.npos &&

@@ -7,15 +7,12 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz/require.hpp"
 #include "pop3/client_session.hpp"
 
 using namespace mailhandler;
 
 namespace {
-
-void require(bool held) {
-    if (!held) std::abort();
-}
 
 struct Owner {
     bool in_message = false, settled = true, finished = false;

@@ -6,24 +6,13 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz/run_server.hpp"
 #include "pop3/server_session.hpp"
 #include "support/made_maildrop.hpp"
 
 using namespace mailhandler;
 
 namespace {
-
-void require(bool held) {
-    if (!held) std::abort();
-}
-
-class Text final : public wire::Body {
-  public:
-    std::uint64_t size() const override { return 9; }
-    Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) override {
-        return std::string_view("a: b\r\n\r\n.").copy(into, size, offset);
-    }
-};
 
 struct Owner {
     bool loopback = false, open = false, secure = false;
@@ -51,7 +40,7 @@ struct Owner {
         pop3::Contents contents;
         for (const auto& wanted : load.wanted) {
             require(open && wanted.index < 3);
-            contents.contents.push_back({std::make_shared<Text>(), 9, {}, {}});
+            contents.contents.push_back({std::make_shared<TinyBody>(), 9, {}, {}});
         }
         require(!contents.contents.empty());
         return contents;
@@ -65,22 +54,6 @@ struct Owner {
         return false;
     }
 };
-
-// Does what it says until it waits. False: it has closed.
-bool run(pop3::ServerSession& session, Owner& owner, Instant now) {
-    for (int actions = 0;; ++actions) {
-        require(actions < 100'000);
-        auto action = session.next(now);
-        if (std::holds_alternative<wire::Read>(action)) return true;
-        if (std::holds_alternative<wire::Close>(action)) return false;
-        if (auto* ask = std::get_if<wire::Ask<pop3::Question>>(&action))
-            session.answer(owner.answer(std::move(ask->question)));
-        if (std::holds_alternative<wire::StartTls>(action)) {
-            owner.secure = true;
-            session.secured({});
-        }
-    }
-}
 
 }  // namespace
 
@@ -96,19 +69,19 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     settings.tls_offered = true;
     pop3::ServerSession session(settings, {"192.0.2.1", 1, owner.loopback, false});
     Instant now{std::chrono::hours(1)};
-    bool more = run(session, owner, now);
+    bool more = run_server<pop3::Question>(session, owner, now);
     if (how & 3) session.receive("AUTH PLAIN AGEAYg==\r\n");
     if ((how & 3) == 2) session.receive("DELE 1\r\n");
-    if (more) more = run(session, owner, now);
+    if (more) more = run_server<pop3::Question>(session, owner, now);
     for (std::size_t at = 0; more && at < octets.size(); at += piece) {
         owner.heard += octets.substr(at, piece);
         session.receive(octets.substr(at, piece));
-        more = run(session, owner, now);
+        more = run_server<pop3::Question>(session, owner, now);
     }
-    if (more && (how & 8)) more = run(session, owner, now + std::chrono::hours(1));
+    if (more && (how & 8)) more = run_server<pop3::Question>(session, owner, now + std::chrono::hours(1));
     if (more) {
         session.eof();
-        require(!run(session, owner, now));
+        require(!run_server<pop3::Question>(session, owner, now));
     }
     require(!owner.open);
     return 0;

@@ -7,16 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.hpp"
 #include "config/edit.hpp"
 
 using namespace mailhandler;
 using namespace mailhandler::config;
 
 namespace {
-
-void require(bool condition) {
-    if (!condition) std::abort();
-}
 
 template <class T>
 void check(const Loaded<T>& loaded) {

@@ -5,17 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.hpp"
 #include "store/uidlist.hpp"
 
 using namespace mailhandler::store;
-
-namespace {
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
