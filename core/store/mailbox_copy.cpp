@@ -113,7 +113,9 @@ Result<> Mailbox::translate(const std::vector<std::string>& names, Arrivals& int
         each.flags &= (Flags{1} << first_keyword_bit) - 1;
         if (wanted.empty()) continue;
         auto bits = state_->keywords.flags(wanted, true);
-        if (!bits && bits.error().error == ENOSPC) bits = state_->keywords.flags(wanted, false);
+        // No letter is left there: without it. A disk that is full is another matter.
+        if (!bits && bits.error().error == ENOSPC && !bits.error().temporary)
+            bits = state_->keywords.flags(wanted, false);
         if (!bits) return tl::unexpected(bits.error());
         each.flags |= *bits;
     }
