@@ -39,9 +39,6 @@ Result<> make_secret(disk::Disk& disk, const store::Layout& layout, Random& rand
     const std::string hidden = path + '.' + random_text(random, 12);
     auto file = disk.create(hidden);
     if (!file) return tl::unexpected(file.error());
-    // Made by root, the server's own user has to read it.
-    if (const auto directory = disk.status(layout.state_dir()))
-        (void)(*file)->set_owner(directory->user, directory->group);
     auto written = (*file)->write(random_text(random, secret_size) + '\n');
     if (written) written = (*file)->sync();
     if (written) written = disk.rename_new(hidden, path);

@@ -83,26 +83,17 @@ Result<> make_directories(Disk& disk, const std::string& path, unsigned mode) {
         if (auto made = make_directories(disk, parent, mode); !made) return made;
     }
     if (auto made = disk.make_directory(path, mode); !made) return made;
-    if (::geteuid() == 0) {
-        const auto above = disk.status(parent + "/.");
-        if (!above) return tl::unexpected(above.error());
-        if (auto given = disk.set_owner(path, above->user, above->group); !given) return given;
-    }
     return disk.sync_directory(parent);
 }
 
 namespace {
 
-// Whose the file at `path` is: as it was, or, made new by root, as its directory's.
+// What is replaced stays whose it was.
 Result<> own(Disk& disk, File& file, const std::string& path) {
-    if (const auto old = disk.status(path); old && old->kind == Kind::file) {
-        Result<> done = file.set_owner(old->user, old->group);
-        return done ? file.set_mode(old->mode) : done;
-    }
-    if (::geteuid() != 0) return {};
-    const auto directory = disk.status(parent_path(path) + "/.");
-    if (!directory) return tl::unexpected(directory.error());
-    return file.set_owner(directory->user, directory->group);
+    const auto old = disk.status(path);
+    if (!old || old->kind != Kind::file) return {};
+    Result<> done = file.set_owner(old->user, old->group);
+    return done ? file.set_mode(old->mode) : done;
 }
 
 // A new file beside `path`, with `content`, to be renamed over it; `beside` is its name. The name begins

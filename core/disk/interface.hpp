@@ -79,6 +79,9 @@ class Disk {
   public:
     virtual ~Disk() = default;
 
+    // What root makes, by any of these, becomes its directory's owner's: a server that runs as another
+    // user has to read, lock and remove what a command run by root has put there.
+
     // Makes a file that did not exist (O_EXCL); fails with EEXIST. Mode 0600 unless given.
     virtual Result<std::unique_ptr<File>> create(const std::string& path, unsigned mode = 0600) = 0;
     // Opens for appending, making the file when it is missing.
@@ -108,19 +111,13 @@ class Disk {
 
     // Makes one directory; succeeds quietly when it is there. The parent must exist.
     virtual Result<> make_directory(const std::string& path, unsigned mode = 0700) = 0;
-    // lchown(2) of a directory that was just made. A disk without owners has nothing to do.
-    virtual Result<> set_owner(const std::string& /*directory*/, unsigned /*user*/,
-                               unsigned /*group*/) {
-        return {};
-    }
     // The entries of a directory without "." and "..", in no order. Links are `other`.
     virtual Result<Names> names(const std::string& path) = 0;
     // The same, for directories that are never large.
     Result<std::vector<Entry>> list(const std::string& path);
     virtual Result<Status> status(const std::string& path) = 0;  // lstat(2): no link is followed
 
-    // flock(2) on the file, made when missing. `wait` false: fails at once with EWOULDBLOCK. Made
-    // by root, it belongs to its directory's owner, who will want to lock it too.
+    // flock(2) on the file, made when missing. `wait` false: fails at once with EWOULDBLOCK.
     virtual Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) = 0;
 
     // Which run of the machine this is: another number after whatever may have lost what was not
@@ -140,15 +137,13 @@ bool exists(Disk& disk, const std::string& path);
 Result<std::string> read_file(Disk& disk, const std::string& path,
                               std::uint64_t limit = 1ull << 30);
 
-// Makes every missing directory of `path`, and syncs each parent that gained an entry. Made by root,
-// each takes its parent's owner and group.
+// Makes every missing directory of `path`, and syncs each parent that gained an entry.
 Result<> make_directories(Disk& disk, const std::string& path, unsigned mode = 0700);
 
 // Replaces `path` with `content` so that a crash leaves the old or the new, never a mixture:
 // a temporary file beside it, written, synced, renamed over it, and the directory synced. A file
 // that is there keeps its mode, owner and group (a fault, and nothing changed, where we may not
-// even give it its group); a new one has `mode`, and made by root the owner and group of its
-// directory: what root edits, the server's own user can still read.
+// even give it its group); a new one has `mode`.
 Result<> replace_file(Disk& disk, const std::string& path, std::string_view content,
                       unsigned mode = 0600);
 

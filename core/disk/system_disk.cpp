@@ -60,16 +60,53 @@ std::uint64_t run_of_machine() {
     return digits == 16 ? run : 0;
 }
 
+// What root has just made becomes its directory's owner's. Only a descriptor is certain to be what was
+// made: the directory's owner may put a link to anything in the place of a name. An owner who has no
+// number in our user namespace (EINVAL) can be given nothing.
+bool give_to_owner(const Descriptor& made, const std::string& path) {
+    if (::geteuid() != 0) return true;
+    const auto slash = path.rfind('/');
+    const std::string above = slash == path.npos ? "." : path.substr(0, slash + 1);
+    struct stat owner;
+    if (::stat(above.c_str(), &owner) != 0) return false;
+    if (owner.st_uid == 0 && owner.st_gid == ::getegid()) return true;
+    return ::fchown(made.number(), owner.st_uid, owner.st_gid) == 0 || errno == EINVAL;
+}
+
+// A file that is not there: O_EXCL, so that no link is followed. Gone again where it cannot be given
+// to whom it is to belong.
+Descriptor make_file(const std::string& path, int flags, unsigned mode) {
+    Descriptor made = open_path(path, flags | O_CREAT | O_EXCL, mode);
+    if (!made || give_to_owner(made, path)) return made;
+    const int error = errno;
+    ::unlink(path.c_str());
+    errno = error;
+    return Descriptor();
+}
+
+// A file that is there or not. EEXIST: a link that leads nowhere stands there.
+Descriptor open_or_make(const std::string& path, int flags, unsigned mode) {
+    if (::geteuid() != 0) return open_path(path, flags | O_CREAT, mode);
+    Descriptor file;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        file = open_path(path, flags);
+        if (file || errno != ENOENT) break;
+        file = make_file(path, flags, mode);
+        if (file || errno != EEXIST) break;  // else somebody else was as early
+    }
+    return file;
+}
+
 class SystemDisk final : public Disk {
   public:
     Result<std::unique_ptr<File>> create(const std::string& path, unsigned mode) override {
-        return opened(path, O_RDWR | O_CREAT | O_EXCL, mode, "cannot create");
+        return opened(make_file(path, O_RDWR, mode), path, "cannot create");
     }
     Result<std::unique_ptr<File>> append(const std::string& path, unsigned mode) override {
-        return opened(path, O_RDWR | O_CREAT | O_APPEND, mode, "cannot open");
+        return opened(open_or_make(path, O_RDWR | O_APPEND, mode), path, "cannot open");
     }
     Result<std::unique_ptr<File>> open(const std::string& path) override {
-        return opened(path, O_RDONLY, 0, "cannot open");
+        return opened(open_path(path, O_RDONLY), path, "cannot open");
     }
     Result<std::unique_ptr<File>> scratch(const std::string& directory) override;
 
@@ -91,18 +128,7 @@ class SystemDisk final : public Disk {
         return Disk::sync_together(files, directories);
     }
 
-    Result<> make_directory(const std::string& path, unsigned mode) override {
-        if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-        return fail_errno(path, "cannot make directory", errno);
-    }
-    Result<> set_owner(const std::string& directory, unsigned user, unsigned group) override {
-        struct stat now;
-        if (::lstat(directory.c_str(), &now) == 0 && now.st_uid == user && now.st_gid == group) {
-            return {};
-        }
-        return done(::lchown(directory.c_str(), user, group), directory,
-                    "cannot give it its owner and group");
-    }
+    Result<> make_directory(const std::string& path, unsigned mode) override;
     Result<Names> names(const std::string& path) override { return read_names(path); }
     Result<Status> status(const std::string& path) override;
     Result<std::unique_ptr<Lock>> lock(const std::string& path, bool wait) override;
@@ -113,9 +139,8 @@ class SystemDisk final : public Disk {
         if (result == 0) return {};
         return fail_errno(path, doing, errno);
     }
-    static Result<std::unique_ptr<File>> opened(const std::string& path, int flags, unsigned mode,
+    static Result<std::unique_ptr<File>> opened(Descriptor descriptor, const std::string& path,
                                                 std::string_view doing) {
-        Descriptor descriptor = open_path(path, flags, mode);
         if (!descriptor) return fail_errno(path, doing, errno);
         return std::make_unique<SystemFile>(std::move(descriptor), path);
     }
@@ -158,6 +183,17 @@ Result<> SystemDisk::sync_directory(const std::string& path) {
     return done(uninterrupted([&] { return ::fsync(directory.number()); }), path, "cannot sync");
 }
 
+Result<> SystemDisk::make_directory(const std::string& path, unsigned mode) {
+    if (::mkdir(path.c_str(), mode) != 0) {
+        if (errno == EEXIST) return {};
+        return fail_errno(path, "cannot make directory", errno);
+    }
+    if (::geteuid() != 0) return {};
+    const Descriptor made = open_path(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (made && give_to_owner(made, path)) return {};
+    return fail_errno(path, "cannot give it its owner and group", errno);
+}
+
 Result<Status> SystemDisk::status(const std::string& path) {
     struct stat status;
     if (::lstat(path.c_str(), &status) != 0) return fail_errno(path, "cannot stat", errno);
@@ -168,12 +204,8 @@ Result<Status> SystemDisk::status(const std::string& path) {
 }
 
 Result<std::unique_ptr<Lock>> SystemDisk::lock(const std::string& path, bool wait) {
-    Descriptor descriptor = open_path(path, O_RDWR | O_CREAT, 0600);
+    Descriptor descriptor = open_or_make(path, O_RDWR, 0600);
     if (!descriptor) return fail_errno(path, "cannot open", errno);
-    struct stat directory;
-    if (::geteuid() == 0 && ::stat(parent_path(path).c_str(), &directory) == 0) {
-        (void)!::fchown(descriptor.number(), directory.st_uid, directory.st_gid);
-    }
     const int how = LOCK_EX | (wait ? 0 : LOCK_NB);
     if (uninterrupted([&] { return ::flock(descriptor.number(), how); }) != 0) {
         return fail_errno(path, "cannot lock", errno);

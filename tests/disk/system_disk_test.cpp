@@ -126,6 +126,38 @@ TEST_CASE("What root replaces or makes stays with whom it belongs to") {
     CHECK(owners("a/b") == service);
     REQUIRE(disk->lock(directory / "lock", false));
     CHECK(owners("lock") == service);
+    REQUIRE(disk->create(directory / "a/b/created"));
+    CHECK(owners("a/b/created") == service);
+    REQUIRE(disk->append(directory / "appended"));
+    CHECK(owners("appended") == service);
+}
+
+TEST_CASE("Root gives away what it made, never what stood there or what a link leads to") {
+    if (::geteuid() != 0) {
+        WARN("only root can give files away: nothing was tested");
+        return;
+    }
+    const TemporaryDirectory directory;
+    const auto disk = system_disk();
+    REQUIRE(make_directories(*disk, directory / "theirs"));
+    REQUIRE(disk->create(directory / "roots"));
+    REQUIRE(::chown((directory / "theirs").c_str(), 12345, 23456) == 0);
+    for (const char* name : {"linked", "renamed"}) {
+        const std::string path = directory / (std::string("theirs/") + name);
+        if (name == std::string("linked"))
+            REQUIRE(::symlink((directory / "roots").c_str(), path.c_str()) == 0);
+        else
+            REQUIRE(disk->rename(directory / "roots", path));
+        CHECK(disk->create(path).error().error == EEXIST);
+        REQUIRE(disk->append(path));
+        REQUIRE(disk->lock(path, false));
+        struct stat status;
+        REQUIRE(::stat(path.c_str(), &status) == 0);
+        CHECK(status.st_uid == 0);
+    }
+    REQUIRE(::symlink("nowhere", (directory / "theirs/dangling").c_str()) == 0);
+    CHECK(disk->append(directory / "theirs/dangling").error().error == EEXIST);
+    CHECK_FALSE(exists(*disk, directory / "theirs/nowhere"));
 }
 
 TEST_CASE("A temporary file that a crash left does not stop a replacement") {
