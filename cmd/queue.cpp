@@ -159,14 +159,12 @@ int complain(Context& context, const Fault& fault) {
 }
 
 // The message down to its first empty line.
-Result<std::string> header_of(Spool& spool, const std::string& id) {
-    const auto file = spool.open(id);
-    if (!file) return tl::unexpected(file.error());
+Result<std::string> header_of(store::QueuedMessage& message) {
     std::string text;
     while (text.size() < largest_header) {
         const std::size_t before = text.size();
         text.resize(before + 65536);
-        const auto read = (*file)->read_at(before, text.data() + before, 65536);
+        const auto read = message.read_at(before, text.data() + before, 65536);
         if (!read) return tl::unexpected(read.error());
         text.resize(before + *read);
         const auto end = text.find("\r\n\r\n", before < 3 ? 0 : before - 3);
@@ -209,17 +207,18 @@ void print_envelope(Context& context, const Queued& envelope) {
 }
 
 int show(Context& context, Spool& spool, const std::string& id) {
-    const auto envelope = spool.load(id);
-    if (!envelope) return complain(context, envelope.error());
-    const auto header = header_of(spool, id);
+    auto message = spool.open(id);
+    if (!message) return complain(context, message.error());
+    const auto header = header_of(*message);
     if (!header) return complain(context, header.error());
+    const Queued& envelope = message->envelope;
     if (context.json) {
         Json json(context.out);
-        write_envelope(json, *envelope, envelope->owed.front().recipient.address.domain());
+        write_envelope(json, envelope, envelope.destination());
         json.member("header", *header).end();
         return status::done;
     }
-    print_envelope(context, *envelope);
+    print_envelope(context, envelope);
     context.out << '\n';
     print_lines(context, *header);
     return status::done;

@@ -78,7 +78,7 @@ Result<> Departing::bounce(std::vector<store::Copy>& copies) {
     auto staged = world_.outgoing->stage(report.envelope, world_.fetch.domain,
                                          {std::move(report.octets)}, nullptr);
     if (!staged) return tl::unexpected(staged.error());
-    std::move(staged->begin(), staged->end(), std::back_inserter(copies));
+    if (*staged) copies.push_back(std::move(**staged));
     for (Bounced* end : ends) end->id = report.envelope.id;
     return {};
 }
@@ -133,7 +133,7 @@ Result<> Departing::send(std::vector<PassedOn*>& ends, const Fate& fate,
     auto staged = world_.outgoing->stage(copy->envelope, world_.fetch.domain, std::move(parts),
                                          message_.spilled);
     if (!staged) return tl::unexpected(staged.error());
-    std::move(staged->begin(), staged->end(), std::back_inserter(copies));
+    if (*staged) copies.push_back(std::move(**staged));
     for (PassedOn* end : ends) end->id = copy->envelope.id;
     return {};
 }

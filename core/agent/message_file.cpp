@@ -25,29 +25,27 @@ class TextBody final : public wire::Body {
 
 class FileBody final : public wire::Body {
   public:
-    FileBody(std::unique_ptr<disk::File> file, std::uint64_t size)
-        : file_(std::move(file)), size_(size) {}
+    FileBody(std::unique_ptr<disk::File> file, std::uint64_t size, std::uint64_t begin)
+        : file_(std::move(file)), size_(size), begin_(begin) {}
     std::uint64_t size() const override { return size_; }
     Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) override {
-        return file_->read_at(offset, into, size);
+        return file_->read_at(begin_ + offset, into, size);
     }
 
   private:
     std::unique_ptr<disk::File> file_;
-    std::uint64_t size_;
+    std::uint64_t size_, begin_;
 };
 
-// Reads [0, size) of a file; what is missing at its end is left out.
-Result<std::string> read_whole(disk::File& file, std::uint64_t size) {
+Result<std::string> read_part(disk::File& file, std::uint64_t begin, std::uint64_t size) {
     std::string text(size, '\0');
     std::size_t done = 0;
     while (done < text.size()) {
-        const auto got = file.read_at(done, text.data() + done, text.size() - done);
+        const auto got = file.read_at(begin + done, text.data() + done, text.size() - done);
         if (!got) return tl::unexpected(got.error());
-        if (*got == 0) break;
+        if (*got == 0) return fail("a message", "its file is shorter than it should be");
         done += *got;
     }
-    text.resize(done);
     return text;
 }
 
@@ -65,8 +63,18 @@ std::shared_ptr<wire::Body> text_body(std::string text) {
     return std::make_shared<TextBody>(std::move(text));
 }
 
-std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size) {
-    return std::make_shared<FileBody>(std::move(file), size);
+std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size,
+                                      std::uint64_t begin) {
+    return std::make_shared<FileBody>(std::move(file), size, begin);
+}
+
+Result<std::shared_ptr<wire::Body>> part_of_file(std::unique_ptr<disk::File> file,
+                                                 std::uint64_t begin, std::uint64_t size,
+                                                 std::uint64_t in_memory) {
+    if (size > in_memory) return file_body(std::move(file), size, begin);
+    auto text = read_part(*file, begin, size);
+    if (!text) return tl::unexpected(text.error());
+    return text_body(std::move(*text));
 }
 
 Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::string& path,
@@ -75,11 +83,7 @@ Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::st
     if (!file) return tl::unexpected(file.error());
     const auto size = (*file)->size();
     if (!size) return tl::unexpected(size.error());
-    if (*size > in_memory)
-        return std::shared_ptr<wire::Body>(std::make_shared<FileBody>(std::move(*file), *size));
-    auto text = read_whole(**file, *size);
-    if (!text) return tl::unexpected(text.error());
-    return text_body(std::move(*text));
+    return part_of_file(std::move(*file), 0, *size, in_memory);
 }
 
 Result<std::uint64_t> top_of(wire::Body& body, std::uint64_t lines) {

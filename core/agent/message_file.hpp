@@ -24,8 +24,15 @@ Result<std::shared_ptr<wire::Body>> open_message(disk::Disk& disk, const std::st
 // Octets that are in memory.
 std::shared_ptr<wire::Body> text_body(std::string text);
 
-// The first `size` octets of an open file, read while they are sent.
-std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size);
+// `size` octets of an open file from `begin`, read while they are sent.
+std::shared_ptr<wire::Body> file_body(std::unique_ptr<disk::File> file, std::uint64_t size,
+                                      std::uint64_t begin = 0);
+
+// The same, but read at once when they are at most `in_memory`. Errors: as of the disk, or the file
+// has fewer.
+Result<std::shared_ptr<wire::Body>> part_of_file(std::unique_ptr<disk::File> file,
+                                                 std::uint64_t begin, std::uint64_t size,
+                                                 std::uint64_t in_memory = 64 * 1024);
 
 // How many octets of `body`, as it is stored, make its header, the empty line and `lines` lines
 // behind it (RFC 1939 section 7, TOP). Reads no further than that, one block at a time.

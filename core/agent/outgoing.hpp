@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,10 +23,11 @@ struct Outgoing {
                                           disk::File* spilled, std::string_view after)>
         prepare;
     std::function<void(const std::string& id)> queued;  // it is there
-    // Spool::staged(): copies for the ledger. Empty where there is none.
-    std::function<Result<std::vector<store::Copy>>(store::Queued&, const std::string& stage_domain,
-                                                   std::vector<std::string> parts,
-                                                   disk::File* spilled)>
+    // Spool::staged(): a copy for the ledger; nothing where it is taken on in another way. Empty where
+    // there is no ledger.
+    std::function<Result<std::optional<store::Copy>>(
+        store::Queued&, const std::string& stage_domain, std::vector<std::string> parts,
+        disk::File* spilled)>
         stage;
     const mail::Srs& srs;
     Bounces* bounces;  // null: nobody is told

@@ -79,12 +79,12 @@ Release::Release(World world)
         {},
         {},
         [this](store::Queued& envelope, const std::string&, const std::vector<std::string>& parts,
-               disk::File* spilled) -> Result<std::vector<store::Copy>> {
+               disk::File* spilled) -> Result<std::optional<store::Copy>> {
             const std::vector<std::string_view> views(parts.begin(), parts.end());
             auto delivery = world_.spool->prepare(envelope, views, spilled);
             if (!delivery) return tl::unexpected(delivery.error());
             leaving_.push_back(std::move(*delivery));
-            return std::vector<store::Copy>();
+            return std::optional<store::Copy>();
         },
         *world_.srs,
         nullptr});

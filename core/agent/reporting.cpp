@@ -26,12 +26,12 @@ bool wants_content(const Trouble& trouble) {
 }
 
 // The message's beginning, with all its header; or the whole of it.
-Result<std::string> read_octets(disk::File& file, bool whole) {
+Result<std::string> read_octets(store::QueuedMessage& message, bool whole) {
     std::string head;
     for (;;) {
         const std::size_t before = head.size();
         head.resize(before + block);
-        const auto got = file.read_at(before, head.data() + before, block);
+        const auto got = message.read_at(before, head.data() + before, block);
         if (!got) return tl::unexpected(got.error());
         head.resize(before + *got);
         mail::HeaderScan scan(head);
@@ -43,10 +43,10 @@ Result<std::string> read_octets(disk::File& file, bool whole) {
 }
 
 Result<Shown> read(store::Spool& spool, const Trouble& trouble) {
-    auto file = spool.open(trouble.envelope.id);
-    if (!file) return tl::unexpected(file.error());
+    auto message = spool.open(trouble.envelope.id);
+    if (!message) return tl::unexpected(message.error());
     const bool whole = wants_content(trouble);
-    auto octets = read_octets(**file, whole);
+    auto octets = read_octets(*message, whole);
     if (!octets) return tl::unexpected(octets.error());
     return Shown{std::move(*octets), whole};
 }

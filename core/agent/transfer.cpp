@@ -13,7 +13,6 @@ namespace mailhandler::agent {
 namespace {
 
 constexpr auto after_a_fault = std::chrono::minutes(5);
-constexpr auto just_staged = std::chrono::minutes(1);
 
 bool delivered(const smtp::Reply& reply) { return reply.code >= 200 && reply.code < 300; }
 
@@ -49,11 +48,11 @@ smtp::ClientAnswer Transfer::answer(smtp::ClientQuestion question) {
     smtp::ClientAnswer answer;
     if (auto* outcome = std::get_if<smtp::Outcome>(&question)) {
         settle(*outcome);
+        if (outcome->more) answer.message = next_message();
     } else if (auto* no = std::get_if<smtp::NoService>(&question)) {
         no_service_ = std::move(*no);
     } else {
         answer.message = next_message();
-        if (answer.message) ++messages_;
     }
     return answer;
 }
@@ -64,42 +63,35 @@ void Transfer::refuse_lane(const smtp::Reply& reply) {
 
 std::optional<smtp::Outgoing> Transfer::next_message() {
     while (take()) {
-        auto file = dispatch_.spool.open(envelope_.id);
-        if (file) {
-            smtp::Outgoing message;
-            message.sender = envelope_.sender;
-            message.sender.size.reset();  // the session knows the size
-            message.utf8_headers = envelope_.sender.smtputf8;
-            for (const std::size_t i : chosen_)
-                message.recipients.push_back(as_told(envelope_.owed[i]));
-            message.body = file_body(std::move(*file), envelope_.size);
-            return message;
+        auto body = part_of_file(std::move(file_), begin_, envelope_.size);
+        if (!body) {
+            later(body.error());
+            continue;
         }
-        message_missing(file.error());
+        smtp::Outgoing message;
+        message.sender = envelope_.sender;
+        message.sender.size.reset();  // the session knows the size
+        message.utf8_headers = envelope_.sender.smtputf8;
+        for (const std::size_t i : chosen_)
+            message.recipients.push_back(as_told(envelope_.owed[i]));
+        message.body = std::move(*body);
+        ++messages_;
+        return message;
     }
     return {};
-}
-
-// An operator removed it; or its envelope has come first (Spool::staged) and it is about to.
-void Transfer::message_missing(const Fault& fault) {
-    const auto envelope = dispatch_.spool.load(envelope_.id);
-    const WallTime now = dispatch_.clock.wall();
-    if (fault.error != ENOENT || !envelope || now - envelope->arrived > just_staged)
-        return later(envelope ? Fault{fault.where, fault.cause, fault.temporary, 0} : fault);
-    Job job = std::move(*job_);
-    job_.reset();
-    dispatch_.timetable.again(std::move(job), whole_seconds(now + std::chrono::seconds(2)));
 }
 
 // The next message of the lane, with its envelope, and somebody whose turn it is.
 bool Transfer::take() {
     while ((job_ = dispatch_.timetable.take(route_.lane))) {
-        auto envelope = dispatch_.spool.load(job_->id);
-        if (!envelope) {
-            later(envelope.error());
+        auto opened = dispatch_.spool.open(job_->id);
+        if (!opened) {
+            later(opened.error());
             continue;
         }
-        envelope_ = std::move(*envelope);
+        envelope_ = std::move(opened->envelope);
+        file_ = std::move(opened->file);
+        begin_ = opened->begin;
         drop_settled();
         choose();
         if (!chosen_.empty()) return true;

@@ -82,7 +82,6 @@ class Transfer {
   private:
     bool take();
     std::optional<smtp::Outgoing> next_message();
-    void message_missing(const Fault& fault);
     void choose();
     std::string server_of_lane() const;
     void settle(const smtp::Outcome& outcome);
@@ -101,6 +100,8 @@ class Transfer {
     const Route route_;
     std::optional<Job> job_;
     store::Queued envelope_;
+    std::unique_ptr<disk::File> file_;  // the message's, from begin_ on
+    std::uint64_t begin_ = 0;
     std::vector<std::size_t> chosen_;  // of envelope_.owed: whose turn it is
     std::optional<smtp::NoService> no_service_;
     std::size_t messages_ = 0;

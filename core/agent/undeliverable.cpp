@@ -31,14 +31,14 @@ store::HeldNote note_of(const store::Queued& envelope, const store::Owed& owed,
 
 // Written under a name that is no held message's, synced, then renamed.
 Result<> hold(disk::Disk& disk, const std::string& directory, const store::HeldNote& note,
-              disk::File& message) {
+              store::QueuedMessage& message) {
     const std::string unfinished = directory + "/." + note.id;
     (void)disk.remove(unfinished);  // a crash left it
     auto file = disk.create(unfinished);
     if (!file) return tl::unexpected(file.error());
     const std::string line = store::to_line(note);
     Result<> done = (*file)->write(line);
-    if (done) done = (*file)->append_from(message, 0, note.size);
+    if (done) done = (*file)->append_from(*message.file, message.begin, note.size);
     if (done) done = (*file)->sync();
     if (done)
         done = disk.rename(unfinished, fmt::format("{}/{},S={}", directory, note.id,
@@ -60,7 +60,7 @@ Result<> hold_undeliverable(disk::Disk& disk, const store::Layout& layout, store
     for (const store::Owed& owed : trouble.envelope.owed) {
         const auto note = note_of(trouble.envelope, owed, why, clock.wall());
         if (held.open(note.id)) continue;  // the id holds no time of now: this was done before
-        if (auto done = hold(disk, directory, note, **message); !done) return done;
+        if (auto done = hold(disk, directory, note, *message); !done) return done;
     }
     return disk.sync_directory(directory);
 }

@@ -24,7 +24,7 @@ namespace mailhandler::disk {
 class File {
   public:
     virtual ~File() = default;
-    // Appends all of `parts`, in order.
+    // Appends all of `parts`, in order; in a file opened by overwrite(), behind what was written.
     virtual Result<> write(std::span<const std::string_view> parts) = 0;
     Result<> write(std::string_view text) { return write(std::span(&text, 1)); }
     // Reads up to `size` octets at `offset` into `into`; 0 is the end of the file.
@@ -87,6 +87,9 @@ class Disk {
     // Opens for appending, making the file when it is missing.
     virtual Result<std::unique_ptr<File>> append(const std::string& path, unsigned mode = 0600) = 0;
     virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
+    // Opens a file that is there for writing over it, from its start: what is not written over stays.
+    // EMLINK where it has another name too, for whoever made that does not expect a change.
+    virtual Result<std::unique_ptr<File>> overwrite(const std::string& path) = 0;
     // A file without a name in `directory`, for writing and reading: it is gone when it is closed
     // and after a crash (O_TMPFILE where the file system has it).
     virtual Result<std::unique_ptr<File>> scratch(const std::string& directory) = 0;

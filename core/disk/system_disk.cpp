@@ -108,6 +108,7 @@ class SystemDisk final : public Disk {
     Result<std::unique_ptr<File>> open(const std::string& path) override {
         return opened(open_path(path, O_RDONLY), path, "cannot open");
     }
+    Result<std::unique_ptr<File>> overwrite(const std::string& path) override;
     Result<std::unique_ptr<File>> scratch(const std::string& directory) override;
 
     Result<> rename(const std::string& from, const std::string& to) override {
@@ -148,6 +149,14 @@ class SystemDisk final : public Disk {
     std::atomic<std::uint64_t> scratch_count_{0};
     const std::uint64_t run_ = run_of_machine();
 };
+
+Result<std::unique_ptr<File>> SystemDisk::overwrite(const std::string& path) {
+    Descriptor file = open_path(path, O_RDWR | O_NOFOLLOW);
+    struct stat status;
+    if (file && ::fstat(file.number(), &status) == 0 && status.st_nlink != 1)
+        return fail_errno(path, "cannot write over it", EMLINK);
+    return opened(std::move(file), path, "cannot open");
+}
 
 Result<std::unique_ptr<File>> SystemDisk::scratch(const std::string& directory) {
     if (Descriptor unnamed = open_path(directory, O_RDWR | O_TMPFILE, 0600)) {

@@ -6,23 +6,25 @@ namespace mailhandler::net {
 
 namespace {
 
-constexpr std::uint32_t interesting = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                      IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t arrivals = IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t everything =
+    arrivals | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB;
 
 }  // namespace
 
 Result<std::unique_ptr<WatchFiles>> WatchFiles::open(Loop& loop,
                                                      std::vector<std::string> directories,
-                                                     Changed changed) {
+                                                     Changed changed, For what) {
     auto kernel = Inotify::open(loop, "files");
     if (!kernel) return tl::unexpected(kernel.error());
     return std::unique_ptr<WatchFiles>(
-        new WatchFiles(loop, std::move(directories), std::move(changed), std::move(*kernel)));
+        new WatchFiles(loop, std::move(directories), std::move(changed), what, std::move(*kernel)));
 }
 
-WatchFiles::WatchFiles(Loop& loop, std::vector<std::string> directories, Changed changed,
+WatchFiles::WatchFiles(Loop& loop, std::vector<std::string> directories, Changed changed, For what,
                        std::unique_ptr<Inotify> kernel)
     : changed_(std::move(changed)),
+      interesting_(what == For::everything ? everything : arrivals),
       kernel_(std::move(kernel)),
       gathering_(loop.context()),
       looking_(loop.context()),
@@ -46,7 +48,7 @@ void WatchFiles::again() {
 void WatchFiles::look_for_directories(bool tell) {
     for (auto at = missing_.begin(); at != missing_.end();) {
         const std::string directory = *at;
-        const int id = kernel_->add(directory, interesting);
+        const int id = kernel_->add(directory, interesting_);
         if (id < 0) {
             ++at;
             continue;

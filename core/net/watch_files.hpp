@@ -23,17 +23,20 @@ class WatchFiles {
     // it was closed after writing, renamed in or out, removed, or its mode changed. Calls come
     // 50 ms after a change, so that an editor's several steps are one. When the kernel lost
     // count (its queue overflowed) every directory itself is named.
+    // With `arrivals` only files that were renamed into it count.
+    enum class For { everything, arrivals };
     using Changed = std::function<void(const std::vector<std::string>& paths)>;
 
     static Result<std::unique_ptr<WatchFiles>> open(Loop& loop,
                                                     std::vector<std::string> directories,
-                                                    Changed changed);
+                                                    Changed changed,
+                                                    For what = For::everything);
 
     static constexpr std::chrono::milliseconds gather{50};
     static constexpr std::chrono::milliseconds look_every{500};
 
   private:
-    WatchFiles(Loop& loop, std::vector<std::string> directories, Changed changed,
+    WatchFiles(Loop& loop, std::vector<std::string> directories, Changed changed, For what,
                std::unique_ptr<Inotify> kernel);
     void look_for_directories(bool tell);
     void hear(int id, std::uint32_t mask, const char* name);
@@ -41,6 +44,7 @@ class WatchFiles {
     void again();
 
     Changed changed_;
+    const std::uint32_t interesting_;
     std::unique_ptr<Inotify> kernel_;
     boost::asio::steady_timer gathering_, looking_;
     std::set<std::string> missing_;

@@ -1,17 +1,16 @@
-// The outbound queue of a running server: when what is tried, over which connections, to which hosts.
+// The outbound queue of a running server: when what is tried, over how many connections.
 //
 // What is due is sorted into lanes, one per destination domain (one for all with a smarthost). A lane
-// has a few connections at most, each sends one message after the other. MX hosts are tried in their
-// order, each with all its addresses; TLS is taken where it is offered, and without where the
-// handshake fails (a passive eavesdropper is all that an MX's certificate can keep out). A smarthost
-// is verified as [outbound] tls says. Mail of a mailbox whose `deliver` names a server has that
-// server's lane, with or without a smarthost. A destination that cannot be reached is called by one,
-// less and less often, and not once for each message.
+// has a few connections at most (run/outbound.hpp), each sends one message after the other. Mail of a
+// mailbox whose `deliver` names a server has that server's lane, with or without a smarthost. A
+// destination that cannot be reached is called by one, less and less often, and not once for each
+// message.
 //
 // New messages are noticed by queued(), or within a tenth of a second by inotify: that is how
 // `queue retry` and messages that other processes put there come in.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
@@ -21,9 +20,8 @@
 #include "agent/delivery.hpp"
 #include "agent/reporting.hpp"
 #include "agent/transfer.hpp"
-#include "net/drive.hpp"
-#include "net/resolve.hpp"
 #include "net/watch_files.hpp"
+#include "run/outbound.hpp"
 
 namespace mailhandler::run {
 
@@ -50,33 +48,20 @@ class Queue {
 
     // Takes no message any more; transactions under way are finished.
     void drain();
-    void abort();  // … their lines break
+    void abort() { outbound_.abort(); }  // … their lines break
     // Called once when nothing is under way. After drain().
-    void when_idle(std::function<void()> function);
-    // Ends the thread of its own; once the Loop has ended.
-    void stop() { slow_.stop(); }
+    void when_idle(std::function<void()> function) { outbound_.when_idle(std::move(function)); }
+    // Ends the threads of its own; once the Loop has ended.
+    void stop() { outbound_.stop(); }
 
   private:
-    struct Hop;
-    struct Ending;
-    struct Call;
-    struct Prepare;
-
     void load_all();
-    bool note(const std::string& id);
     void noted(bool moved);
     void notice(const std::vector<std::string>& paths);
     void kick();
     void rest(const std::string& lane);
     net::Task<> serve(std::string lane);
     net::Task<> serve_lane(std::string lane);
-    net::Task<std::optional<smtp::Reply>> find_hops(const std::string& lane, const config::Server& server,
-                                                    std::vector<Hop>& hops);
-    net::Task<Ending> try_hop(const std::string& lane, const Hop& hop, const config::Server& server);
-    net::Task<Ending> call(Call& call, bool with_tls);
-    net::Task<> refuse(std::string lane, std::string host, smtp::Reply reply,
-                       const config::Server& server);
-    void ended();
 
     net::Loop& loop_;
     agent::Mailroom& room_;
@@ -86,7 +71,7 @@ class Queue {
     agent::Timetable timetable_;
     agent::Reporting reporting_;
     agent::Dispatch dispatch_;
-    net::Pool slow_;  // commands that print passwords, certificates of the system
+    Outbound outbound_;
     std::unique_ptr<net::WatchFiles> watch_;
     boost::asio::steady_timer timer_;
     std::map<std::string, std::size_t> serving_;  // lane → connections, also to be
@@ -98,13 +83,8 @@ class Queue {
         Instant until{};
     };
     std::map<std::string, Rest> rests_;
-    std::map<std::uint64_t, net::Handle> lines_;  // sessions under way
-    std::uint64_t next_line_ = 0;
-    std::size_t working_ = 0;  // sessions, and outcomes being written down
+    std::atomic<bool> noted_{false}, moved_{false};  // since the last kick()
     bool draining_ = false;
-    std::shared_ptr<const config::Server> secret_of_;
-    std::string secret_;
-    std::function<void()> when_idle_;
 };
 
 }  // namespace mailhandler::run

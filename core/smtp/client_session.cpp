@@ -59,6 +59,8 @@ ClientAction ClientSession::next(Instant now) {
         }
         if (question_) {
             asked_ = true;
+            if (auto* outcome = std::get_if<Outcome>(&*question_))
+                outcome->more = stage_ == Stage::working && !eof_;
             wire::Ask<ClientQuestion> ask{std::move(*question_)};
             question_.reset();
             return ask;
@@ -313,11 +315,11 @@ void ClientSession::answer(ClientAnswer answer) {
     if (!std::exchange(asked_, false)) throw std::logic_error("smtp client: an answer unasked");
     touched_ = true;
     if (stage_ != Stage::working) return;
-    if (message_) {  // its outcome was told
-        message_.reset();
-        want_message();
-    } else if (answer.message) {
+    const bool told = std::exchange(message_, {}).has_value();  // its outcome
+    if (answer.message) {
         begin(std::move(*answer.message));
+    } else if (told) {
+        want_message();
     } else {
         command("QUIT\r\n", Expect::quit);
     }

@@ -60,6 +60,9 @@ struct WantMessage {};
 struct Outcome {
     std::vector<Reply> recipients;
     bool dsn = false;  // the server was told who wants reports, and sends them (RFC 3461)
+    // The line is good for another message: who has one at hand may answer with it, and is not asked
+    // again. An answer without one says nothing.
+    bool more = false;
 };
 // No message can be sent over this connection: the greeting, EHLO, STARTTLS or AUTH failed. `doing`
 // is the command. `handshake`: TLS was begun and failed, a new connection may go without.
@@ -73,7 +76,7 @@ using ClientQuestion = std::variant<WantMessage, Outcome, NoService>;
 wire::Place place(const ClientQuestion& question);
 
 struct ClientAnswer {
-    std::optional<Outgoing> message;  // to WantMessage
+    std::optional<Outgoing> message;  // to WantMessage, or to an Outcome with `more`
 };
 
 using ClientAction = wire::Action<ClientQuestion>;

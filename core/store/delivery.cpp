@@ -13,9 +13,8 @@
 // is acknowledged before every directory is. What stays in tmp/ is removed after 36 hours
 // (store/leftovers).
 //
-// A pair (store/spool): its content lies in the queue under its own name from the first write on, and
-// counts for nothing until its label is renamed, which happens as the rename above does and after those
-// of the maildirs. Before that it is swept away after an hour (Spool::sweep).
+// A message for the queue (store/spool) is renamed within its directory, after those of the maildirs.
+// Before that it is swept away after an hour (Spool::sweep).
 //
 // A new maildir: new/ and cur/ are synced with all directories above before tmp/ is made
 // (make_maildir), so who could write into tmp/ need not ask whether new/ would survive. In the steady
@@ -33,11 +32,10 @@ namespace mailhandler::store {
 
 struct Delivery::State {
     disk::Disk& disk;
-    std::string maildir;          // empty for a pair
+    std::string maildir;          // empty where it goes elsewhere
     std::string directory;        // where it becomes visible
-    std::string hidden, visible;  // paths of what is renamed
-    std::string content;          // path of a pair's content, once it is there
-    std::unique_ptr<disk::File> file, label;  // `label` of a pair is what is renamed
+    std::string hidden, visible;  // its paths
+    std::unique_ptr<disk::File> file;
     std::uint64_t size = 0;
     bool renamed = false;
 
@@ -45,18 +43,9 @@ struct Delivery::State {
     // Nobody can still want what was not renamed. A file that cannot be removed now is removed
     // with the other leftovers.
     ~State() {
-        if (renamed) return;
-        const bool to_remove = content.empty() ? file != nullptr : label != nullptr;
+        if (renamed || !file) return;
         file.reset();
-        label.reset();
-        if (to_remove) (void)disk.remove(hidden);
-        if (!content.empty()) (void)disk.remove(content);
-    }
-
-    // After it was renamed: as if it had not been. See (1).
-    void undo() {
-        (void)disk.remove(visible);
-        if (!content.empty()) (void)disk.remove(content);
+        (void)disk.remove(hidden);
     }
 };
 
@@ -143,26 +132,20 @@ Result<Delivery> Delivery::write(disk::Disk& disk, const std::string& maildir,
     return Delivery(std::move(state));
 }
 
-Result<Delivery> Delivery::write_pair(disk::Disk& disk, const Pair& names,
-                                      std::span<const std::string_view> parts, disk::File* spilled,
-                                      std::string_view after, std::string_view label) {
+Result<Delivery> Delivery::write_into(disk::Disk& disk, const Place& place,
+                                      std::span<const std::string_view> parts,
+                                      disk::File* spilled, std::string_view after) {
     const auto content = gather(parts, spilled, after);
     if (!content) return passing(content.error());
     auto state = std::make_unique<State>(disk);
-    state->directory = names.directory;
-    state->hidden = names.directory + '/' + names.hidden;
-    state->visible = names.directory + '/' + names.visible;
+    state->directory = place.directory;
+    state->hidden = place.directory + '/' + place.hidden;
+    state->visible = place.directory + '/' + place.visible;
     state->size = content->size;
-    const std::string path = names.directory + '/' + names.content;
-    auto file = disk.create(path);
+    auto file = place.over ? disk.overwrite(state->hidden) : disk.create(state->hidden);
     if (!file) return passing(file.error());
-    state->content = path;
     state->file = std::move(*file);
     if (auto done = content->write_to(*state->file); !done) return passing(done.error());
-    auto beside = disk.create(state->hidden);
-    if (!beside) return passing(beside.error());
-    state->label = std::move(*beside);
-    if (auto done = state->label->write(label); !done) return passing(done.error());
     return Delivery(std::move(state));
 }
 
@@ -171,12 +154,9 @@ Store::~Store() = default;
 
 Result<> Store::commit(std::vector<Delivery> deliveries) {
     std::stable_partition(deliveries.begin(), deliveries.end(),
-                          [](const Delivery& each) { return !each.state_->label; });
+                          [](const Delivery& each) { return !each.state_->maildir.empty(); });
     std::vector<disk::File*> files;
-    for (const Delivery& each : deliveries) {
-        files.push_back(each.state_->file.get());
-        if (each.state_->label) files.push_back(each.state_->label.get());
-    }
+    for (const Delivery& each : deliveries) files.push_back(each.state_->file.get());
     // Begun together, all files get into one journal commit of the kernel's: the first sync
     // carries the others.
     if (files.size() > 1) {
@@ -201,9 +181,11 @@ Result<> Store::commit(std::vector<Delivery> deliveries) {
     }
     if (done) return {};
     for (const Delivery& each : deliveries) {
-        if (each.state_->renamed) each.state_->undo();
+        if (each.state_->renamed) (void)disk_.remove(each.state_->visible);  // see (1)
     }
     return passing(done.error());
 }
+
+Result<> Store::sync(const std::string& directory) { return syncs_->sync(directory); }
 
 }  // namespace mailhandler::store

@@ -4,9 +4,8 @@
 //     rename tmp/NAME → new/NAME     for every copy, once all files are synced
 //     sync new/                      each directory once
 //
-// A message for the outbound queue is one of the deliveries of a commit as well (Spool::prepare): two
-// files, of which the one that counts is renamed; so a copy that is forwarded and a copy that stays
-// here both happen or are both tried again.
+// A message for the outbound queue is one of the deliveries of a commit as well (Spool::prepare): so a
+// copy that is forwarded and a copy that stays here both happen or are both tried again.
 //
 // An error before the last rename undoes what was renamed: all copies become visible or none. After
 // a crash between two renames some copies stay: the sender, who got no 250, sends again, and those
@@ -50,22 +49,21 @@ class Delivery {
                                   std::span<const std::string_view> parts, disk::File* spilled,
                                   std::string_view after, const Placing* placing = nullptr);
 
-    // Writes two files that count as one: the content, at once under its own name, and `label`, whose
-    // appearance as `visible` makes it count. Both are synced before that. The directory exists. An
-    // EEXIST of the content's name is told as such.
-    struct Pair {
+    // Writes a file into a directory that exists, under one name, to appear there under another. `over`:
+    // it is there, has served before, and is written over from its start (disk::Disk::overwrite).
+    // Otherwise an EEXIST of the first name is told as such.
+    struct Place {
         std::string directory;
-        std::string content;          // names in `directory`
-        std::string hidden, visible;  // of the label, before and afterwards
+        std::string hidden, visible;  // names in `directory`
+        bool over = false;
     };
-    static Result<Delivery> write_pair(disk::Disk& disk, const Pair& names,
+    static Result<Delivery> write_into(disk::Disk& disk, const Place& place,
                                        std::span<const std::string_view> parts,
-                                       disk::File* spilled, std::string_view after,
-                                       std::string_view label);
+                                       disk::File* spilled, std::string_view after);
 
     const std::string& path() const;     // where it will be visible
-    const std::string& maildir() const;  // for Quotas::delivered(); empty for a pair
-    std::uint64_t size() const;          // octets of the message
+    const std::string& maildir() const;  // for Quotas::delivered(); empty where it is none
+    std::uint64_t size() const;          // octets that were written
 
   private:
     friend class Store;
@@ -79,10 +77,13 @@ class Store {
     explicit Store(disk::Disk& disk);
     ~Store();
 
-    // All or none, durable on success. Pairs appear last: who acts on a queue entry at once does not
-    // do so for a commit whose copies then fail. Blocking; safe from several threads, whose commits into one
-    // directory share its syncs. Every fault is temporary: the message may be sent again.
+    // All or none, durable on success. What is in no maildir appears last: who acts on a queue entry
+    // at once does not do so for a commit whose copies then fail. Blocking; safe from several threads,
+    // whose commits into one directory share its syncs. Every fault is temporary: the message may be
+    // sent again.
     Result<> commit(std::vector<Delivery> deliveries);
+    // A sync of `directory` that began after this call has ended: shared with commits into it.
+    Result<> sync(const std::string& directory);
 
   private:
     disk::Disk& disk_;

@@ -1,40 +1,39 @@
-// What a power cut or SIGKILL leaves, at each step. <old> and <due> are an envelope's names before and
-// after; both hold the same id.
+// What a power cut or SIGKILL leaves, at each step. <old> and <due> are a message's names before and
+// after; both hold the same id. X is <id>.new, or the spare that is written over.
 //
-//     add, after             <id>.msg      <id>.new   .env          the caller    so
-//     write, sync            some, whole   the same   –             no id         tries again: (1)
-//     rename .new            whole         –          none, whole   no id         tries again: (2)
-//     sync queue/            whole         –          whole         id            taken on
+//     add, after             X             .msg          the caller    so
+//     write, sync            some, whole   –             no id         tries again: (1)
+//     rename X → .msg        whole, or –   none, whole   no id         tries again: (2)
+//     sync queue/            –             whole         id            taken on
 //
-//     update, after          <id>.new      <old>            <due>          so
-//     write, sync            some, whole   old              –              attempted again: (3)
-//     rename .new → <old>    –             old or new       –              (3), or due too early
-//     rename <old> → <due>   –             old or new, or – new, or –      the same
-//     sync queue/            –             –                new            as it was told
+//     update, after          <id>.new      .env          .msg            so
+//     write, sync            some, whole   old or none   <old>           attempted again: (3)
+//     rename .new → .env     –             old or new    <old>           (3), or due too early
+//     rename <old> → <due>   –             old or new    <old> or <due>  the same
+//     sync queue/            –             new           <due>           as it was told
 //
-//     remove, after          .env          <id>.msg         so
-//     remove .env            there or not  whole            attempted again, or gone: (1)
-//     sync queue/            –             whole            gone: (1)
-//     remove <id>.msg        –             there or not     gone: (1)
+//     remove, after          .msg              .env          so
+//     .msg → spare, or gone  there or not      there or not  attempted again, or gone: (1)
+//     sync queue/            –                 there or not  gone: (1)
+//     spare given            – (overwritten)   there or not  gone: (1)
+//     remove .env            –                 there or not  gone: (1)
 //
-// (1) swept away when it is an hour old. (2) what stayed is sent, and comes again: the duplicate that
-// store/delivery describes. A file system that keeps a later change of a directory and loses an earlier
-// one can leave the envelope alone: list() tells it as damaged, and nobody was promised anything.
-// (3) a peer's 250 that the envelope does not know of: that recipient gets the message again (RFC 5321
-// section 6.1).
+// (1) what is left is swept away when it is an hour old, or is a spare again. (2) what stayed is sent,
+// and comes again: the duplicate that store/delivery describes. (3) a peer's 250 that no envelope knows
+// of: that recipient gets the message again (RFC 5321 section 6.1).
 //
-// An update is two renames because each of them, whether the other is kept or not, leaves the id one
-// name and one whole envelope. Removing the old name instead could lose both or keep both.
+// A file is written over only after its former name is durably gone, and gets a name only when what was
+// written is durable: so under a message's name there is never another message, and never half of one.
+// What is added here is made known by who committed it, never by its name alone (is_news): so a spare
+// was durably a message before it became a spare, and no two spares are the same file.
 #include "store/spool.hpp"
 
-#include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
-#include <unordered_set>
 
-#include "store/directory_syncs.hpp"
 #include "store/node.hpp"
 #include "store/spool_envelope.hpp"
 
@@ -42,8 +41,6 @@ namespace mailhandler::store {
 
 namespace {
 
-constexpr std::uint64_t largest_envelope = 64 << 20;
-constexpr auto stale_after = std::chrono::hours(1);
 constexpr std::size_t id_digits = 11;  // of microseconds in base 36: enough until the year 5188
 
 std::int64_t seconds(WallTime time) {
@@ -52,85 +49,110 @@ std::int64_t seconds(WallTime time) {
     return std::clamp<std::int64_t>(since, 0, 9'000'000'000);
 }
 
-std::string base36(std::int64_t value) {
-    std::string text(id_digits, '0');
+std::string base36(std::int64_t value, std::size_t digits) {
+    std::string text(digits, '0');
     for (auto at = text.rbegin(); at != text.rend(); ++at, value /= 36)
         *at = "0123456789abcdefghijklmnopqrstuvwxyz"[value % 36];
     return text;
 }
 
-tl::unexpected<Fault> not_queued(const std::string& id) {
-    return tl::unexpected(Fault{id, "nothing of this id is in the queue", false, ENOENT});
-}
-
 bool is_gone(const Fault& fault) { return fault.error == ENOENT; }
 
-tl::unexpected<Fault> damaged(std::string path) {
-    return tl::unexpected(Fault{std::move(path), "the envelope is damaged", false, EBADMSG});
+// Of a spare: somebody was at it.
+bool is_unusable(const Fault& fault) {
+    return is_gone(fault) || fault.error == EMLINK || fault.error == EACCES || fault.error == EPERM;
+}
+
+SpoolNames::Schedule schedule_of(const Queued& envelope) {
+    return {seconds(envelope.next_attempt), destination_in_name(envelope)};
+}
+
+// Octets of a message in pieces.
+template <class Parts>
+Result<std::uint64_t> size_of(const Parts& parts, disk::File* spilled, std::string_view after) {
+    std::uint64_t size = after.size();
+    for (const auto& part : parts) size += part.size();
+    if (!spilled) return size;
+    const auto known = spilled->size();
+    if (!known) return known;
+    return size + *known;
 }
 
 }  // namespace
 
-Spool::Spool(disk::Disk& disk, const Layout& layout, const Clock& clock, std::string_view node)
-    : disk_(disk), layout_(layout), clock_(clock), directory_(layout.queue_dir()),
-      node_(node_id(node)), store_(disk), syncs_(std::make_unique<DirectorySyncs>(disk)) {}
+Spool::Spool(disk::Disk& disk, const Layout& layout, const Clock& clock, std::string_view node,
+             Store* store)
+    : disk_(disk), layout_(layout), clock_(clock),
+      tail_(base36(::getpid(), 4) + '.' + node_id(node)),
+      own_(store ? nullptr : std::make_unique<Store>(disk)), store_(store ? store : own_.get()),
+      names_(disk, layout) {}
 Spool::~Spool() = default;
 
 // --- taking on ----------------------------------------------------------------------------
 
-// Ids sort by time. One that another process took in the same microsecond is found out by EEXIST.
+// Ids sort by time. Those of two processes differ.
 std::string Spool::unused_id() {
     using namespace std::chrono;
     const auto now = duration_cast<microseconds>(clock_.wall().time_since_epoch()).count();
     const std::scoped_lock guard(mutex_);
     last_id_ = std::max<std::int64_t>(now, last_id_ + 1);
-    return base36(last_id_) + '.' + node_;
+    return base36(last_id_, id_digits) + tail_;
 }
 
 // Also where it is there already: who made it may have been killed before its sync.
 Result<> Spool::make_directory() {
     if (made_) return {};
-    if (auto made = disk::make_directories(disk_, directory_); !made) return made;
-    if (auto synced = disk_.sync_directory(disk::parent_path(directory_)); !synced) return synced;
+    if (auto made = disk::make_directories(disk_, names_.directory()); !made) return made;
+    const std::string above = disk::parent_path(names_.directory());
+    if (auto synced = disk_.sync_directory(above); !synced) return synced;
     made_ = true;
     return {};
 }
 
-void Spool::complete(Queued& envelope) const {
+// Completes the envelope of a message of so many octets. What its file begins with.
+Result<std::string> Spool::begin(Queued& envelope, std::uint64_t octets) {
     if (envelope.owed.empty()) throw std::invalid_argument("a queued message is owed to nobody");
     const WallTime now = clock_.wall();
     if (envelope.arrived == WallTime{}) envelope.arrived = now;
     if (envelope.next_attempt == WallTime{}) envelope.next_attempt = now;
+    envelope.size = octets;
+    if (auto made = make_directory(); !made) return tl::unexpected(made.error());
+    envelope.id = unused_id();
+    return message_head(envelope);
+}
+
+// Into a file that has served, else into a new one.
+Result<Delivery> Spool::write(const Queued& envelope, const std::string& head,
+                              std::span<const std::string_view> parts, disk::File* spilled,
+                              std::string_view after) {
+    std::vector<std::string_view> all{head};
+    all.insert(all.end(), parts.begin(), parts.end());
+    const Schedule schedule = schedule_of(envelope);
+    Delivery::Place place{names_.directory(), {},
+                          message_file(envelope.id, schedule.next, schedule.destination), true};
+    Result<Delivery> written = tl::unexpected(not_queued(envelope.id));
+    do {
+        const auto spare = spares_.take();
+        place.over = spare.has_value();
+        place.hidden = spare ? *spare : unfinished_file(envelope.id);
+        written = Delivery::write_into(disk_, place, all, spilled, after);
+    } while (!written && place.over && is_unusable(written.error()));
+    if (written) names_.remember(envelope.id, schedule);
+    return written;
 }
 
 Result<Delivery> Spool::prepare(Queued& envelope, std::span<const std::string_view> parts,
                                 disk::File* spilled, std::string_view after) {
-    complete(envelope);
-    envelope.size = after.size();
-    for (const std::string_view part : parts) envelope.size += part.size();
-    if (spilled) {
-        const auto known = spilled->size();
-        if (!known) return tl::unexpected(known.error());
-        envelope.size += *known;
+    const auto octets = size_of(parts, spilled, after);
+    if (!octets) return tl::unexpected(octets.error());
+    for (const bool again : {false, true}) {
+        const auto head = begin(envelope, *octets);
+        if (!head) return tl::unexpected(head.error());
+        auto written = write(envelope, *head, parts, spilled, after);
+        if (written || written.error().error != ENOENT || again) return written;
+        made_ = false;  // somebody removed the directory
     }
-    if (auto made = make_directory(); !made) return tl::unexpected(made.error());
-    const Schedule schedule{seconds(envelope.next_attempt), destination_in_name(envelope)};
-    for (unsigned attempt = 0;; ++attempt) {
-        envelope.id = unused_id();
-        const Delivery::Pair names{
-            directory_, message_file(envelope.id), unfinished_file(envelope.id),
-            envelope_file(envelope.id, schedule.next, schedule.destination)};
-        auto written =
-            Delivery::write_pair(disk_, names, parts, spilled, after, to_text(envelope));
-        if (!written && written.error().error == ENOENT && attempt == 0) {
-            made_ = false;  // somebody removed the directory
-            if (auto made = make_directory(); !made) return tl::unexpected(made.error());
-            continue;
-        }
-        if (!written && written.error().error == EEXIST && attempt < 100) continue;
-        if (written) remember(envelope.id, schedule);
-        return written;
-    }
+    return tl::unexpected(not_queued(envelope.id));
 }
 
 Result<std::string> Spool::add(Queued envelope, std::span<const std::string_view> parts,
@@ -142,141 +164,68 @@ Result<std::string> Spool::add(Queued envelope, std::span<const std::string_view
     }
     std::vector<Delivery> one;
     one.push_back(std::move(*prepared));
-    if (auto done = store_.commit(std::move(one)); !done) return tl::unexpected(done.error());
+    if (auto done = store_->commit(std::move(one)); !done) return tl::unexpected(done.error());
     return envelope.id;
 }
 
-Result<std::vector<Copy>> Spool::staged(Queued& envelope, const std::string& stage_domain,
-                                        std::vector<std::string> parts, disk::File* spilled) {
-    complete(envelope);
-    envelope.size = 0;
-    for (const std::string& part : parts) envelope.size += part.size();
-    if (spilled) {
-        const auto known = spilled->size();
-        if (!known) return tl::unexpected(known.error());
-        envelope.size += *known;
-    }
-    if (auto made = make_directory(); !made) return tl::unexpected(made.error());
-    envelope.id = unused_id();
-    const std::string stage = layout_.stage_dir(stage_domain);
-    std::vector<Copy> copies;
-    copies.push_back({stage, "queued " + envelope.id, directory_,
-                      envelope_file(envelope.id, seconds(envelope.next_attempt),
-                                    destination_in_name(envelope)),
-                      {to_text(envelope)}, nullptr});
-    copies.push_back({stage, "message " + envelope.id, directory_, message_file(envelope.id),
-                      std::move(parts), spilled});
-    return copies;
-}
-
-// --- names --------------------------------------------------------------------------------
-
-void Spool::remember(const std::string& id, Schedule schedule) {
-    const std::scoped_lock guard(mutex_);
-    known_.insert_or_assign(id, std::move(schedule));
-}
-
-// Held while a name changes, by one thread of one process: a listing then misses nothing.
-Result<Spool::Naming> Spool::begin_naming() {
-    Naming naming{std::unique_lock(naming_), nullptr};
-    const std::string file = layout_.state_dir() + "/queue.lock";
-    auto lock = disk_.lock(file, true);
-    if (!lock && is_gone(lock.error())) {
-        if (auto made = disk::make_directories(disk_, layout_.state_dir()); !made)
-            return tl::unexpected(made.error());
-        lock = disk_.lock(file, true);
-    }
-    if (!lock) return tl::unexpected(lock.error());
-    naming.lock = std::move(*lock);
-    return naming;
-}
-
-// The same for who only looks, as far as it can be had: looking makes nothing (a lock file of another
-// user's would be in the server's way), and works on a disk that cannot be written to.
-Spool::Naming Spool::keep_names() {
-    Naming naming{std::unique_lock(naming_), nullptr};
-    const std::string file = layout_.state_dir() + "/queue.lock";
-    if (!disk::exists(disk_, file)) return naming;
-    if (auto lock = disk_.lock(file, true)) naming.lock = std::move(*lock);
-    return naming;
-}
-
-std::optional<Spool::Schedule> Spool::last_seen(const std::string& id) {
-    const std::scoped_lock guard(mutex_);
-    const auto found = known_.find(id);
-    if (found == known_.end()) return {};
-    return found->second;
-}
-
-// What the directory holds; exact while the names are kept.
-Result<std::vector<disk::Entry>> Spool::read_names() {
-    auto entries = disk_.list(directory_);
-    if (!entries && is_gone(entries.error())) entries = std::vector<disk::Entry>();
-    if (!entries) return entries;
-    std::unordered_map<std::string, Schedule> found;
-    found.reserve(entries->size() / 2);
-    for (const disk::Entry& entry : *entries) {
-        if (const auto name = envelope_name(entry.name))
-            found.insert_or_assign(std::string(name->id),
-                                   Schedule{name->next, std::string(name->destination)});
-    }
-    const std::scoped_lock guard(mutex_);
-    known_ = std::move(found);
-    return entries;
-}
-
-std::string Spool::path_of(const std::string& id, const Schedule& schedule) const {
-    return path(envelope_file(id, schedule.next, schedule.destination));
-}
-
-// Does `act` with what the id's name says. It answers ENOENT when the name is not there: then the
-// directory is read again, for somebody may have changed it since. The names are kept.
-template <class Act>
-auto Spool::with_name(const std::string& id, const Act& act) -> decltype(act(std::declval<const Schedule&>())) {
-    for (const bool again : {false, true}) {
-        if (again) {
-            if (auto read = read_names(); !read) return tl::unexpected(read.error());
-        }
-        const auto schedule = last_seen(id);
-        if (!schedule) continue;
-        auto done = act(*schedule);
-        if (done || !is_gone(done.error())) return done;
-    }
-    return not_queued(id);
+Result<Copy> Spool::staged(Queued& envelope, const std::string& stage_domain,
+                           std::vector<std::string> parts, disk::File* spilled) {
+    const auto octets = size_of(parts, spilled, {});
+    if (!octets) return tl::unexpected(octets.error());
+    auto head = begin(envelope, *octets);
+    if (!head) return tl::unexpected(head.error());
+    parts.insert(parts.begin(), std::move(*head));
+    const Schedule schedule = schedule_of(envelope);
+    return Copy{layout_.stage_dir(stage_domain), "queued " + envelope.id, names_.directory(),
+                message_file(envelope.id, schedule.next, schedule.destination), std::move(parts),
+                spilled};
 }
 
 // --- one message --------------------------------------------------------------------------
 
-Result<Queued> Spool::read_envelope(const std::string& id, const Schedule& schedule) {
-    const std::string file = path_of(id, schedule);
-    const auto text = disk::read_file(disk_, file, largest_envelope);
-    if (!text) return tl::unexpected(text.error());
-    auto envelope = queued(*text);
-    if (!envelope || envelope->id != id) return damaged(file);
-    envelope->next_attempt = WallTime(std::chrono::seconds(schedule.next));
-    return std::move(*envelope);
+// The envelope in force, as text. Fills in where the message's octets begin.
+Result<std::string> Spool::read_envelope(const std::string& id, disk::File& file,
+                                         std::uint64_t& begin) {
+    auto head = read_message_head(file);
+    if (!head) return tl::unexpected(head.error());
+    begin = head->begin;
+    auto later = disk::read_file(disk_, names_.path(changed_file(id)), largest_envelope);
+    if (later || !is_gone(later.error())) return later;
+    return std::move(head->envelope);
+}
+
+Result<QueuedMessage> Spool::read(const std::string& id, const Schedule& schedule) {
+    const std::string path = names_.path_of(id, schedule);
+    auto file = disk_.open(path);
+    if (!file) return tl::unexpected(file.error());
+    QueuedMessage message{{}, std::move(*file), 0};
+    const auto text = read_envelope(id, *message.file, message.begin);
+    if (!text && text.error().error != EBADMSG) return tl::unexpected(text.error());
+    auto envelope = text ? queued(*text) : std::nullopt;
+    if (!envelope || envelope->id != id) {
+        // It may have gone meanwhile, and its file be another's.
+        if (auto there = disk_.status(path); !there) return tl::unexpected(there.error());
+        return tl::unexpected(Fault{path, "the envelope is damaged", false, EBADMSG});
+    }
+    message.envelope = std::move(*envelope);
+    message.envelope.next_attempt = WallTime(std::chrono::seconds(schedule.next));
+    return message;
+}
+
+Result<QueuedMessage> Spool::open(const std::string& id) {
+    if (!is_spool_id(id)) return tl::unexpected(not_queued(id));
+    return names_.with_name(id, [&](const Schedule& schedule) { return read(id, schedule); });
 }
 
 Result<Queued> Spool::load(const std::string& id) {
-    if (!is_spool_id(id)) return not_queued(id);
-    if (const auto schedule = last_seen(id)) {
-        auto envelope = read_envelope(id, *schedule);
-        if (envelope || !is_gone(envelope.error())) return envelope;
-    }
-    const Naming naming = keep_names();
-    return with_name(id, [&](const Schedule& schedule) { return read_envelope(id, schedule); });
-}
-
-Result<std::unique_ptr<disk::File>> Spool::open(const std::string& id) {
-    if (!is_spool_id(id)) return not_queued(id);
-    auto file = disk_.open(path(message_file(id)));
-    if (!file && is_gone(file.error())) return not_queued(id);
-    return file;
+    auto message = open(id);
+    if (!message) return tl::unexpected(message.error());
+    return std::move(message->envelope);
 }
 
 // The envelope, whole and synced, beside the one in force.
 Result<> Spool::write_unfinished(const Queued& envelope) {
-    const std::string beside = path(unfinished_file(envelope.id));
+    const std::string beside = names_.path(unfinished_file(envelope.id));
     auto file = disk_.create(beside);
     if (!file && file.error().error == EEXIST) {  // a crash left it
         if (auto removed = disk_.remove(beside); !removed) return removed;
@@ -291,161 +240,76 @@ Result<> Spool::write_unfinished(const Queued& envelope) {
 Result<> Spool::update(const Queued& envelope) {
     const std::string& id = envelope.id;
     if (envelope.owed.empty()) return remove(id);
-    if (!is_spool_id(id)) return not_queued(id);
-    const std::string beside = path(unfinished_file(id));
+    if (!is_spool_id(id)) return tl::unexpected(not_queued(id));
     Result<> done = write_unfinished(envelope);
-    if (done) done = put_in_place(id, {seconds(envelope.next_attempt), destination_in_name(envelope)});
-    if (!done) {
-        (void)disk_.remove(beside);  // the fault that is told is the first one
-        return done;
-    }
-    return syncs_->sync(directory_);
+    if (done) done = put_in_place(id, schedule_of(envelope));
+    if (done) return sync();
+    // The fault that is told is the first one. Nobody wants the envelope of what was removed.
+    (void)disk_.remove(names_.path(unfinished_file(id)));
+    if (is_gone(done.error())) (void)disk_.remove(names_.path(changed_file(id)));
+    return done;
 }
 
 Result<> Spool::put_in_place(const std::string& id, Schedule schedule) {
-    const auto naming = begin_naming();
-    if (!naming) return tl::unexpected(naming.error());
-    Result<> done = with_name(id, [&](const Schedule& now) -> Result<> {
-        const std::string from = path_of(id, now), to = path_of(id, schedule);
+    const auto kept = names_.keep();
+    if (!kept) return tl::unexpected(kept.error());
+    const auto put = [&](const Schedule& now) -> Result<> {
+        const std::string from = names_.path_of(id, now), to = names_.path_of(id, schedule);
         if (auto there = disk_.status(from); !there) return tl::unexpected(there.error());
-        if (auto put = disk_.rename(path(unfinished_file(id)), from); !put) return put;
+        const std::string beside = names_.path(unfinished_file(id));
+        if (auto renamed = disk_.rename(beside, names_.path(changed_file(id))); !renamed)
+            return renamed;
         return from == to ? Result<>() : disk_.rename(from, to);
-    });
-    if (done) remember(id, std::move(schedule));
+    };
+    Result<> done = names_.with_name(id, put, &*kept);
+    if (done) names_.remember(id, std::move(schedule));
     return done;
 }
 
 Result<> Spool::rename_due(const std::string& id, WallTime next_attempt) {
-    if (!is_spool_id(id)) return not_queued(id);
-    const auto naming = begin_naming();
-    if (!naming) return tl::unexpected(naming.error());
+    if (!is_spool_id(id)) return tl::unexpected(not_queued(id));
+    const auto kept = names_.keep();
+    if (!kept) return tl::unexpected(kept.error());
     Schedule due{seconds(next_attempt), {}};
-    Result<> done = with_name(id, [&](const Schedule& now) -> Result<> {
+    const auto rename = [&](const Schedule& now) -> Result<> {
         due.destination = now.destination;
-        return disk_.rename(path_of(id, now), path_of(id, due));
-    });
-    if (done) remember(id, std::move(due));
+        return disk_.rename(names_.path_of(id, now), names_.path_of(id, due));
+    };
+    Result<> done = names_.with_name(id, rename, &*kept);
+    if (done) names_.remember(id, std::move(due));
     return done;
 }
 
 Result<> Spool::reschedule(const std::string& id, WallTime next_attempt) {
     if (auto renamed = rename_due(id, next_attempt); !renamed) return renamed;
-    return syncs_->sync(directory_);
+    return sync();
 }
 
-Result<std::size_t> Spool::reschedule_all(WallTime next_attempt) {
-    const auto all = list();
-    if (!all) return tl::unexpected(all.error());
-    std::size_t count = 0;
-    for (const Due& due : *all) {
-        const auto renamed = rename_due(due.id, next_attempt);
-        if (!renamed && !is_gone(renamed.error())) return tl::unexpected(renamed.error());
-        count += renamed.has_value();
-    }
-    if (count == 0) return count;
-    if (auto synced = syncs_->sync(directory_); !synced) return tl::unexpected(synced.error());
-    return count;
-}
-
-Result<> Spool::take_out(const std::string& id) {
-    const auto naming = begin_naming();
-    if (!naming) return tl::unexpected(naming.error());
-    Result<> done = with_name(id, [&](const Schedule& now) { return disk_.remove(path_of(id, now)); });
-    const std::scoped_lock guard(mutex_);
-    known_.erase(id);
-    return done;
+// Takes a message's file out of the queue: it becomes `spare`, or goes.
+Result<> Spool::set_aside(const std::string& file, std::optional<std::string>& spare) {
+    const auto status = disk_.status(file);
+    if (!status) return tl::unexpected(status.error());
+    if (status->size <= Spares::largest) spare = spares_.reserve();
+    if (!spare) return disk_.remove(file);
+    auto renamed = disk_.rename(file, names_.path(*spare));
+    if (renamed) return renamed;
+    spares_.release();
+    spare.reset();
+    return renamed;
 }
 
 Result<> Spool::remove(const std::string& id) {
-    if (!is_spool_id(id)) return not_queued(id);
-    if (auto taken = take_out(id); !taken) return taken;
-    if (auto synced = syncs_->sync(directory_); !synced) return synced;
-    (void)disk_.remove(path(message_file(id)));  // what stays belongs to nobody: sweep()
-    return {};
-}
-
-// --- all messages -------------------------------------------------------------------------
-
-namespace {
-
-// The ids whose messages are there.
-std::unordered_set<std::string_view> messages_among(const std::vector<disk::Entry>& entries) {
-    std::unordered_set<std::string_view> ids;
-    ids.reserve(entries.size() / 2);
-    for (const disk::Entry& entry : entries)
-        if (const auto id = message_id(entry.name)) ids.insert(*id);
-    return ids;
-}
-
-}  // namespace
-
-std::optional<Spool::Due> Spool::seen(const std::string& file) {
-    const auto name = envelope_name(file);
-    if (!name || !disk::exists(disk_, path(file))) return {};
-    const std::string id(name->id);
-    remember(id, {name->next, std::string(name->destination)});
-    Due due{id, WallTime(std::chrono::seconds(name->next)), decode_name(name->destination).value_or("")};
-    if (name->destination == long_destination) {
-        const auto envelope = load(id);
-        if (!envelope) return {};
-        due.destination = envelope->destination();
-    }
-    return due;
-}
-
-Result<std::vector<Spool::Due>> Spool::list(std::vector<Fault>* damaged_too) {
-    Result<std::vector<disk::Entry>> entries;
-    {
-        const Naming naming = keep_names();
-        entries = read_names();
-    }
-    if (!entries) return tl::unexpected(entries.error());
-    const auto complain = [&](const std::string& name, const char* cause, int error) {
-        if (damaged_too) damaged_too->push_back({path(name), cause, false, error});
-    };
-    const auto messages = messages_among(*entries);
-    std::vector<Due> all;
-    all.reserve(messages.size());
-    for (const disk::Entry& entry : *entries) {
-        const auto name = envelope_name(entry.name);
-        if (!name && entry.name.ends_with(".env"))
-            complain(entry.name, "this is no name of an envelope", EINVAL);
-        if (!name) continue;
-        if (!messages.contains(name->id)) {
-            complain(entry.name, "its message is missing", ENOENT);
-            continue;
-        }
-        std::string destination = decode_name(name->destination).value_or("");
-        if (name->destination == long_destination) {
-            const auto envelope = load(std::string(name->id));
-            if (!envelope) continue;  // gone, or told when it is attempted
-            destination = envelope->destination();
-        }
-        all.push_back({std::string(name->id), WallTime(std::chrono::seconds(name->next)),
-                       std::move(destination)});
-    }
-    std::sort(all.begin(), all.end(), [](const Due& one, const Due& other) {
-        if (one.next_attempt != other.next_attempt) return one.next_attempt < other.next_attempt;
-        return one.id < other.id;
+    if (!is_spool_id(id)) return tl::unexpected(not_queued(id));
+    std::optional<std::string> spare;
+    const auto taken = names_.with_name(id, [&](const Schedule& now) {
+        return set_aside(names_.path_of(id, now), spare);
     });
-    return all;
-}
-
-Result<std::size_t> Spool::sweep() {
-    const auto naming = begin_naming();  // and makes the lock file, as the server's user
-    if (!naming) return tl::unexpected(naming.error());
-    const auto entries = read_names();
-    if (!entries) return tl::unexpected(entries.error());
-    std::size_t count = 0;
-    for (const disk::Entry& entry : *entries) {
-        const auto message = message_id(entry.name);
-        if (!message && !unfinished_id(entry.name)) continue;
-        if (message && last_seen(std::string(*message))) continue;
-        const auto status = disk_.status(path(entry.name));
-        if (!status || status->modified >= clock_.wall() - stale_after) continue;
-        count += disk_.remove(path(entry.name)).has_value();
-    }
-    return count;
+    if (!taken) return taken;
+    names_.forget(id);
+    if (auto synced = sync(); !synced) return synced;
+    if (spare) spares_.give(std::move(*spare));
+    (void)disk_.remove(names_.path(changed_file(id)));  // what stays belongs to nobody: sweep()
+    return {};
 }
 
 }  // namespace mailhandler::store

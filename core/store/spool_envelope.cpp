@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <nlohmann/json.hpp>
+
+#include "store/layout.hpp"
 
 namespace mailhandler::store {
 
@@ -12,7 +15,10 @@ namespace {
 
 using Object = nlohmann::ordered_json;
 
-constexpr std::string_view envelope_end = ".env", message_end = ".msg", unfinished_end = ".new";
+constexpr std::string_view changed_end = ".env", unfinished_end = ".new";
+constexpr std::string_view first_word = "queued 1 ";
+constexpr std::size_t length_digits = 8, first_line = first_word.size() + length_digits + 1;
+constexpr std::size_t first_block = 4096;  // holds most envelopes
 // Of an encoded destination: with the longest id and time the name stays below 255 octets.
 constexpr std::size_t longest_destination = 120;
 
@@ -188,19 +194,75 @@ std::optional<Queued> queued(std::string_view text) {
     }
 }
 
-std::string envelope_file(std::string_view id, std::int64_t next, std::string_view destination) {
-    return fmt::format("{},{},{}{}", id, next, destination, envelope_end);
+Result<std::string> message_head(const Queued& envelope) {
+    const std::string text = to_text(envelope);
+    if (text.size() > largest_envelope)
+        return fail_errno(envelope.id, "its envelope is too large", EFBIG);
+    return fmt::format("{}{:0{}}\n{}", first_word, text.size(), length_digits, text);
 }
 
-std::string message_file(std::string_view id) { return fmt::format("{}{}", id, message_end); }
+namespace {
+
+std::optional<std::size_t> length_in(std::string_view line) {
+    if (line.size() < first_line || !line.starts_with(first_word) || line[first_line - 1] != '\n')
+        return {};
+    const std::string_view digits = line.substr(first_word.size(), length_digits);
+    std::size_t length = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+    if (error != std::errc() || end != digits.data() + digits.size() || length > largest_envelope)
+        return {};
+    return length;
+}
+
+// Up to `size` octets of the file, appended to `text` until it has them.
+Result<> read_up_to(disk::File& file, std::size_t size, std::string& text) {
+    while (text.size() < size) {
+        const std::size_t before = text.size();
+        text.resize(size);
+        const auto got = file.read_at(before, text.data() + before, size - before);
+        text.resize(before + got.value_or(0));
+        if (!got) return tl::unexpected(got.error());
+        if (*got == 0) break;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<MessageHead> read_message_head(disk::File& file) {
+    std::string text(first_block, '\0');
+    const auto got = file.read_at(0, text.data(), text.size());
+    if (!got) return tl::unexpected(got.error());
+    text.resize(*got);
+    const Fault damaged{"", "the message does not begin as it should", false, EBADMSG};
+    const auto length = length_in(text);
+    if (!length) return tl::unexpected(damaged);
+    const std::size_t begin = first_line + *length;
+    if (auto rest = read_up_to(file, begin, text); !rest) return tl::unexpected(rest.error());
+    if (text.size() < begin) return tl::unexpected(damaged);
+    text.resize(begin);
+    text.erase(0, first_line);
+    return MessageHead{std::move(text), begin};
+}
+
+Result<std::size_t> QueuedMessage::read_at(std::uint64_t offset, char* into, std::size_t size) {
+    if (offset >= envelope.size) return 0;
+    return file->read_at(begin + offset, into, std::min<std::uint64_t>(size, envelope.size - offset));
+}
+
+std::string message_file(std::string_view id, std::int64_t next, std::string_view destination) {
+    return fmt::format("{},{},{}{}", id, next, destination, message_end);
+}
+
+std::string changed_file(std::string_view id) { return fmt::format("{}{}", id, changed_end); }
 std::string unfinished_file(std::string_view id) { return fmt::format("{}{}", id, unfinished_end); }
 
-std::optional<EnvelopeName> envelope_name(std::string_view file) {
-    if (!file.ends_with(envelope_end)) return {};
-    const std::string_view fields = file.substr(0, file.size() - envelope_end.size());
+std::optional<QueueName> queue_name(std::string_view file) {
+    if (!file.ends_with(message_end)) return {};
+    const std::string_view fields = file.substr(0, file.size() - message_end.size());
     const auto first = fields.find(','), second = fields.find(',', first + 1);
     if (first == fields.npos || second == fields.npos) return {};
-    EnvelopeName name{fields.substr(0, first), 0, fields.substr(second + 1)};
+    QueueName name{fields.substr(0, first), 0, fields.substr(second + 1)};
     const std::string_view number = fields.substr(first + 1, second - first - 1);
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), name.next);
     // One time, one spelling: no sign, no leading zero, nothing a clock cannot say.
@@ -212,7 +274,7 @@ std::optional<EnvelopeName> envelope_name(std::string_view file) {
     return name;
 }
 
-std::optional<std::string_view> message_id(std::string_view file) { return stem(file, message_end); }
+std::optional<std::string_view> changed_id(std::string_view file) { return stem(file, changed_end); }
 std::optional<std::string_view> unfinished_id(std::string_view file) {
     return stem(file, unfinished_end);
 }

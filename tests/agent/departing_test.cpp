@@ -5,6 +5,7 @@
 #include "mail/stamp.hpp"
 #include "office.hpp"
 #include "store/spool.hpp"
+#include "support/queued_octets.hpp"
 
 using namespace mailhandler;
 using namespace mailhandler::agent;
@@ -50,7 +51,8 @@ struct Desk : office::Office {
         return all;
     }
     std::string content(const store::Queued& envelope) {
-        return disk.files().at("/root/queue/" + envelope.id + ".msg");
+        store::Spool fresh(disk, layout, clock, "n");
+        return test::queued_octets(fresh, envelope.id);
     }
     std::size_t held = 0;
 };

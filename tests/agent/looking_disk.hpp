@@ -29,6 +29,9 @@ class LookingDisk final : public disk::Disk {
         if (path == unopenable) return fail_errno(path, "cannot open", EMFILE);
         return below_.open(path);
     }
+    Result<std::unique_ptr<disk::File>> overwrite(const std::string& path) override {
+        return below_.overwrite(path);
+    }
     Result<std::unique_ptr<disk::File>> scratch(const std::string& directory) override {
         return below_.scratch(directory);
     }

@@ -5,6 +5,7 @@
 
 #include "mailroom.hpp"
 #include "store/held.hpp"
+#include "support/queued_octets.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace mailhandler;
@@ -54,7 +55,7 @@ struct Desk {
     }
     std::string report() {
         if (told.size() != 1) return std::to_string(told.size()) + " reports";
-        return disk::read_file(*disk, layout.queue_dir() + '/' + told[0] + ".msg").value();
+        return test::queued_octets(spool, told[0]);
     }
 };
 

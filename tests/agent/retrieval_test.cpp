@@ -194,7 +194,7 @@ std::string verdict(const ForgetfulDisk& disk) {
     const auto bounces = files_with(disk, "/root/queue/", "Action: failed");
     if (bounces != 1) return fmt::format("{} bounces", bounces);
     std::size_t envelopes = 0;
-    for (const auto& [path, content] : disk.files()) envelopes += path.ends_with(".env");
+    for (const auto& [path, content] : disk.files()) envelopes += path.ends_with(".msg");
     visible += envelopes - 1;
     return visible == wanted.size() ? "" : fmt::format("{} files", visible);
 }

@@ -56,8 +56,9 @@ struct Office {
         table.advance(clock.wall());
         std::vector<std::string> offered;
         agent::Transfer transfer(dispatch, {lane, all, "mx.test", retry_for});
+        auto answer = transfer.answer(smtp::WantMessage());
         for (;;) {
-            const auto answer = transfer.answer(smtp::WantMessage());
+            if (!answer.message) answer = transfer.answer(smtp::WantMessage());
             if (!answer.message) return offered;
             smtp::Outcome outcome;
             for (const auto& recipient : answer.message->recipients) {
@@ -66,7 +67,9 @@ struct Office {
                 outcome.recipients.push_back(reply == replies.end() ? smtp::Reply{250, "2.0.0", "ok"}
                                                                     : reply->second);
             }
-            transfer.answer(outcome);
+            outcome.more = offered.size() % 2 == 0;
+            answer = transfer.answer(outcome);
+            CHECK((outcome.more || !answer.message));
         }
     }
     std::vector<std::string> owed(const std::string& id) {

@@ -40,6 +40,11 @@ class Owner {
                 demand(reply.code >= 400 || content_sent_);
             }
             due_ = 0;
+            if (!outcome->more || given_ % 2 == 0 || given_ >= 3) return answer;
+            content_sent_ = false;
+            ++given_;
+            answer.message = message();
+            due_ = answer.message->recipients.size();
         } else if (std::holds_alternative<smtp::WantMessage>(question)) {
             demand(due_ == 0);
             content_sent_ = false;

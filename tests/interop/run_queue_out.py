@@ -202,9 +202,9 @@ class Scene:
 
     def queue_is_empty(self, seconds=20):
         until = time.monotonic() + seconds
-        while list((self.root / "queue").glob("*.env")) and time.monotonic() < until:
+        while list((self.root / "queue").glob("*.msg")) and time.monotonic() < until:
             time.sleep(0.1)
-        return not list((self.root / "queue").glob("*.env"))
+        return not list((self.root / "queue").glob("*.msg"))
 
     def held(self):
         return list((self.root / "held").rglob("*"))
@@ -269,7 +269,7 @@ class Scene:
         first = self.arrived("postfix", "cut")
         self.check("a line cut before the reply: Postfix has the message", len(first) == 1 and self.cutter.cuts == 1)
         time.sleep(0.5)
-        self.check("and it is still owed", len(list((self.root / "queue").glob("*.env"))) == 1)
+        self.check("and it is still owed", len(list((self.root / "queue").glob("*.msg"))) == 1)
         self.command("queue", "retry", "--all")
         self.check("so it comes once more, and no more", len(self.arrived("postfix", "cut", 2)) == 2)
         self.check("the queue is empty again", self.queue_is_empty())

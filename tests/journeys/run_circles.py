@@ -16,6 +16,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 import host  # noqa: E402
+import queue_files  # noqa: E402
 from dns_server import DnsServer  # noqa: E402
 from pop3d import Pop3d  # noqa: E402
 from smtp_sink import SmtpSink  # noqa: E402
@@ -33,10 +34,9 @@ def held(root):
 def queued(root):
     """Who is owed something, and what it says: (recipient, content)."""
     found = []
-    for path in (root / "queue").glob("*.env"):
-        key = path.name.partition(",")[0]
-        for owed in json.loads(path.read_text())["owed"]:
-            found.append((owed["address"], (root / "queue" / f"{key}.msg").read_bytes()))
+    for path in queue_files.waiting(root / "queue"):
+        for owed in queue_files.envelope(path)["owed"]:
+            found.append((owed["address"], queue_files.octets(path)))
     return found
 
 
@@ -218,7 +218,7 @@ class Dictionary(unittest.TestCase):
             self.judge(office, 5, 5)
             with self.assertRaises(AssertionError):
                 self.judge(office, 4, 5)
-            next((office.root / "queue").glob("*.env")).unlink()
+            next((office.root / "queue").glob("*.msg")).unlink()
             with self.assertRaises(AssertionError):
                 self.judge(office, 5, 5)
 

@@ -19,6 +19,7 @@ import unittest.mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
+import queue_files  # noqa: E402
 from pop3d import Cut, Pop3d, stuffed  # noqa: E402
 
 BINARY = os.environ.get("MAILHANDLER", str(HERE.parents[1] / "build" / "mailhandler"))
@@ -296,8 +297,8 @@ class Stopped(unittest.TestCase):
             token = octets.partition(b"Subject: t")[2].partition(b"\r\n")[0].decode()
             found.setdefault(token, [0, 0])[place] += 1
 
-        for path in (office.root / "queue").glob("*.env"):
-            octets = path.with_name(path.name.partition(",")[0] + ".msg").read_bytes()
+        for path in queue_files.waiting(office.root / "queue"):
+            octets = queue_files.octets(path)
             note(octets.replace(b"Subject: Your", b""), b"\r\nToken: " not in octets)
         for path in office.held():
             note(path.read_bytes(), 1)
@@ -325,7 +326,7 @@ class Stopped(unittest.TestCase):
             self.assertEqual(server.messages, [])
             self.assertEqual(self.left(office), {f"{n}.": [1, 1] for n in range(count)})
             # A copy that is lost, or one too many, is seen.
-            envelope = next((office.root / "queue").glob("*.env"))
+            envelope = next((office.root / "queue").glob("*.msg"))
             envelope.rename(envelope.with_suffix(".gone"))
             self.assertNotEqual(self.left(office), {f"{n}.": [1, 1] for n in range(count)})
 

@@ -7,6 +7,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 import host  # noqa: E402
+import queue_files  # noqa: E402
 from dns_server import DnsServer  # noqa: E402
 from smtp_sink import SmtpSink  # noqa: E402
 
@@ -41,9 +42,8 @@ class Handover(unittest.TestCase):
 
     def retry(self, server):
         """What `queue retry --all` does."""
-        for path in (server.path / "queue").glob("*.env"):
-            key, _, destination = path.name.split(",", 2)
-            path.rename(path.with_name(f"{key},1,{destination}"))
+        for path in queue_files.waiting(server.path / "queue"):
+            queue_files.retry(path)
 
     def test_it_takes_what_is_for_its_mailboxes_and_what_it_refuses_is_told(self):
         server = self.server()
@@ -55,7 +55,7 @@ class Handover(unittest.TestCase):
         self.retry(server)
         self.assertTrue(host.until(lambda: self.taken("first") ==
                                    ["anne@example.com", "full-dora@example.com", "later-bob@example.com"]))
-        self.assertTrue(host.until(lambda: not list((server.path / "queue").glob("*.env"))))
+        self.assertTrue(host.until(lambda: not queue_files.waiting(server.path / "queue")))
         self.assertEqual(len(server.messages("example.com", "here")), 1)
         for message in self.lmtp.messages:
             self.assertTrue(message.content.startswith(b"X-Rcpt-To: all@example.com\r\n"), message.content)
@@ -68,8 +68,8 @@ class Handover(unittest.TestCase):
         server = self.server()
         self.lmtp.stop()
         self.send(server, "anne@example.com", subject="patience")
-        waiting = host.until(lambda: list((server.path / "queue").glob("*.env")))
-        self.assertIn(f"lmtp%3A%2F%2F127.0.0.1%3A{port}.env", waiting[0].name)
+        waiting = host.until(lambda: queue_files.waiting(server.path / "queue"))
+        self.assertIn(f"lmtp%3A%2F%2F127.0.0.1%3A{port}.msg", waiting[0].name)
         self.lmtp = SmtpSink(port=port, lmtp=True)
         self.addCleanup(self.lmtp.__exit__)
 

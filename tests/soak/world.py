@@ -190,7 +190,7 @@ class World:
     def waiting(self):
         """How many messages are in the queue and at the host, not collected yet."""
         default = self.host.path / "mail/example.com/@default"
-        return (len(list((self.host.path / "queue").glob("*.env"))),
+        return (len(list((self.host.path / "queue").glob("*.msg"))),
                 len(list(default.glob("new/*"))) + len(list(default.glob("cur/*"))))
 
     @staticmethod

@@ -34,9 +34,9 @@ struct ForgetfulDisk::Crash {
     std::string content(const Node& node) {
         const bool chance = survives == Survives::some || survives == Survives::journal;
         if (!chance || node.data == node.durable) return node.durable;
-        if (!node.data.starts_with(node.durable)) {  // it was cut
+        if (node.data.size() < node.durable.size())  // it was cut
             return random() % 2 == 0 ? node.data : node.durable;
-        }
+        if (!node.data.starts_with(node.durable)) return written_over(node);
         const std::size_t fresh = node.data.size() - node.durable.size();
         switch (random() % 4) {
             case 0: return node.durable;
@@ -44,6 +44,17 @@ struct ForgetfulDisk::Crash {
             case 2: return node.data.substr(0, node.durable.size() + random() % fresh);
             default: return node.durable + std::string(fresh, '\0');
         }
+    }
+
+    // Some stretch of what was written came to the disk: its beginning, its end, or what is between.
+    std::string written_over(const Node& node) {
+        if (random() % 4 == 0) return node.durable;
+        const std::size_t size = node.data.size();
+        const std::size_t begin = random() % 2 == 0 ? 0 : random() % (size + 1);
+        const std::size_t end = random() % 2 == 0 ? size : begin + random() % (size + 1 - begin);
+        std::string mixed = node.durable;
+        if (end > mixed.size()) mixed.resize(end, '\0');
+        return mixed.replace(begin, end - begin, node.data, begin, end - begin);
     }
 
     void visit(Node& node) {

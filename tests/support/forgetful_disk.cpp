@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <thread>
 
 #include "support/forgetful_node.hpp"
@@ -17,9 +18,13 @@ struct ForgetfulDisk::Place {
 
 class ForgetfulFile final : public disk::File {
   public:
-    ForgetfulFile(ForgetfulDisk& disk, ForgetfulDisk::NodePointer node, std::string path)
+    // With `over`, what is written goes over what is there.
+    ForgetfulFile(ForgetfulDisk& disk, ForgetfulDisk::NodePointer node, std::string path,
+                  bool over = false)
         : disk_(disk), node_(std::move(node)), path_(std::move(path)),
-          generation_(disk.generation_) {}
+          generation_(disk.generation_) {
+        if (over) at_ = 0;
+    }
 
     using File::write;
     Result<> write(std::span<const std::string_view> parts) override {
@@ -70,7 +75,13 @@ class ForgetfulFile final : public disk::File {
         const bool alive = !disk_.dead(generation_);
         const int error = begin("write");
         if (error) text = alive ? text.substr(0, text.size() / 2) : std::string_view();
-        node_->data += text;
+        if (at_) {
+            const std::size_t covered = std::min(text.size(), node_->data.size() - *at_);
+            node_->data.replace(*at_, covered, text);
+            *at_ += text.size();
+        } else {
+            node_->data += text;
+        }
         node_->modified = disk_.now_;
         if (error) return fail_errno(path_, "cannot write", error);
         return {};
@@ -80,6 +91,7 @@ class ForgetfulFile final : public disk::File {
     ForgetfulDisk::NodePointer node_;
     std::string path_;
     std::uint64_t generation_;
+    std::optional<std::size_t> at_;  // where writing over goes on
 };
 
 Result<> ForgetfulFile::sync() {
@@ -204,6 +216,14 @@ Result<std::unique_ptr<disk::File>> ForgetfulDisk::open(const std::string& path)
     const NodePointer node = find(path);
     if (!node) return fail_errno(path, "cannot open", ENOENT);
     return std::make_unique<ForgetfulFile>(*this, node, path);
+}
+
+Result<std::unique_ptr<disk::File>> ForgetfulDisk::overwrite(const std::string& path) {
+    const std::scoped_lock guard(mutex_);
+    if (cut_) return fail_errno(path, "cannot open", EIO);
+    const NodePointer node = find(path);
+    if (!node) return fail_errno(path, "cannot open", ENOENT);
+    return std::make_unique<ForgetfulFile>(*this, node, path, true);
 }
 
 Result<std::unique_ptr<disk::File>> ForgetfulDisk::scratch(const std::string& directory) {

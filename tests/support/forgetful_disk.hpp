@@ -30,7 +30,8 @@ namespace mailhandler::test {
 enum class Survives {
     synced,   // none of it
     entries,  // every change of a directory, but no content
-    some,     // by a seed: each change or not; content whole, cut short, or garbage
+    some,     // by a seed: each change or not; content whole, cut short, or garbage; what was written
+              // over, all of it, none or a part
     journal,  // by a seed, as ext4 does: all changes of directories up to one of them, in order, a
               // rename as one; content as above
 };
@@ -66,6 +67,7 @@ class ForgetfulDisk final : public disk::Disk {
     Result<std::unique_ptr<disk::File>> create(const std::string& path, unsigned mode) override;
     Result<std::unique_ptr<disk::File>> append(const std::string& path, unsigned mode) override;
     Result<std::unique_ptr<disk::File>> open(const std::string& path) override;
+    Result<std::unique_ptr<disk::File>> overwrite(const std::string& path) override;
     Result<std::unique_ptr<disk::File>> scratch(const std::string& directory) override;
     Result<> rename(const std::string& from, const std::string& to) override;
     Result<> rename_new(const std::string& from, const std::string& to) override;
