@@ -219,6 +219,10 @@ class Reporter {
                 "--dry-run' shows every message",
                 harvest.fetch));
         }
+        if (!dry_run_ && harvest.bounced + harvest.forwarded != 0)
+            context_.hint(who + count_of(harvest.bounced, "bounced recipient") + ", " +
+                          count_of(harvest.forwarded, "forwarded one") +
+                          ": 'serve' sends what is in the queue ('mailhandler queue')");
         if (harvest.fault) context_.say(who + harvest.fault->text());
     }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/forward.hpp"
 #include "agent/header_survey.hpp"
 #include "mail/stamp.hpp"
 
@@ -142,6 +143,22 @@ Result<Sorted> Release::sort(const Sorter& sorter, const config::Fetch& fetch,
     return sorter.stage(message, std::move(judged));
 }
 
+// The queue takes it to the servers whose mailboxes these are, and tries again where they are down.
+Result<> Release::hand_over(const Sorted& sorted, const Arrived& message) {
+    mail::Sender sender;
+    sender.address = sorted.judged.block.return_path;
+    sender.body = mail::BodyType::eight_bit_mime;
+    for (const HandedCopy& copy : sorted.handed) {
+        Forward on = handed_over(sender, {copy.recipient, {}, {}}, copy.recipient, copy.server,
+                                 world_.clock.wall());
+        const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
+        auto delivery = world_.spool->prepare(on.envelope, parts, message.spilled);
+        if (!delivery) return tl::unexpected(delivery.error());
+        leaving_.push_back(std::move(*delivery));
+    }
+    return {};
+}
+
 Result<> Release::deliver(store::Held& held, const std::vector<store::Copy>& copies) {
     std::vector<store::Delivery> deliveries = std::exchange(leaving_, {});
     for (const store::Copy& copy : copies) {
@@ -180,7 +197,7 @@ Result<Released> Release::release(store::Held& held, const std::string& id,
          world_.names,
          [this](const route::ToMailbox& box, std::uint64_t octets) { return takes(box, octets); },
          {},
-         false,
+         outgoing_.has_value(),
          outgoing_ ? &*outgoing_ : nullptr,
          world_.hostname});
     leaving_.clear();
@@ -192,8 +209,10 @@ Result<Released> Release::release(store::Held& held, const std::string& id,
         released.why = words(released.fates);
         return released;
     }
-    if (auto done = deliver(held, sorted->copies); !done) return tl::unexpected(done.error());
-    if (auto done = held.remove(id); !done) return tl::unexpected(done.error());
+    auto done = hand_over(*sorted, message->arrived());
+    if (done) done = deliver(held, sorted->copies);
+    if (!done) return tl::unexpected(done.error());
+    if (done = held.remove(id); !done) return tl::unexpected(done.error());
     released.done = true;
     released.held_again = any_end<SetAside>(released.fates);
     return released;

@@ -1,5 +1,6 @@
-// Releasing held mail: it is sorted again by today's files, delivered (or put into the queue)
-// durably, and only then no longer held. What still cannot be placed stays; nobody is told by it.
+// Releasing held mail: it is sorted again by today's files, delivered (or put into the queue: what goes
+// on, and what another local server takes) durably, and only then no longer held. What still cannot be
+// placed stays; nobody is told by it.
 //
 // The copy comes first and the removal after it, each durable: a crash between the two leaves a
 // message that is delivered and still held, never one that is neither. Blocking, for a pool thread
@@ -38,7 +39,7 @@ class Release {
         // Today's settings of fetch/<name>.toml; nothing where there is no such file any more: then
         // the usual ones serve.
         std::function<std::optional<config::Fetch>(const std::string& name)> fetch;
-        // For what goes on to another host. Null: it stays held.
+        // For what goes on to another host, or to a local server. Null: it stays held.
         store::Spool* spool = nullptr;
         const mail::Srs* srs = nullptr;
         std::string hostname = {};  // ours
@@ -56,6 +57,7 @@ class Release {
     config::Fetch settings(const store::HeldNote& note) const;
     Result<Sorted> sort(const Sorter& sorter, const config::Fetch& fetch, const Arrived& message,
                         const store::HeldNote& note, const std::optional<mail::Address>& to) const;
+    Result<> hand_over(const Sorted& sorted, const Arrived& message);
     Result<> deliver(store::Held& held, const std::vector<store::Copy>& copies);
 
     World world_;

@@ -7,6 +7,7 @@
 #include "agent/held_review.hpp"
 #include "mail/stamp.hpp"
 #include "office.hpp"
+#include "support/queued_octets.hpp"
 
 using namespace mailhandler;
 using namespace mailhandler::agent;
@@ -136,6 +137,34 @@ TEST_CASE("what is to go on elsewhere goes into the queue, to the one target tha
     CHECK(envelope.owed.at(0).recipient.address.given() == "friend@far.example");
     CHECK(envelope.owed.at(0).original == "info@example.com");
     CHECK(envelope.original_sender == "sam@sender.example");
+}
+
+TEST_CASE("what another local server takes goes to it by the queue") {
+    Desk desk;
+    desk.collect("X-Rcpt-To: zzz@example.com\r\n" + sender + body);
+    const std::string id = desk.ids().at(0);
+    desk.domains = office::directory("[mailbox.zzz]\ndeliver = \"lmtp://127.0.0.1:24\"\n");
+    const auto still = desk.release(id);  // where there is no queue
+    CHECK(still.why == "only fetch hands mail to lmtp://127.0.0.1:24");
+    store::Spool spool(desk.disk, desk.layout, desk.clock, "n");
+    const mail::Srs srs({"a secret of some length"});
+    auto world = desk.world();
+    world.spool = &spool, world.srs = &srs, world.hostname = "mail.office.example";
+    store::Held held(desk.disk, desk.layout);
+    const auto released = Release(world).release(held, id, {});
+    REQUIRE(released);
+    CHECK(released->done);
+    desk.disk.crash();
+    CHECK(desk.ids().empty());
+    const auto due = store::Spool(desk.disk, desk.layout, desk.clock, "n").list().value();
+    REQUIRE(due.size() == 1);
+    CHECK(due[0].destination == "lmtp://127.0.0.1:24");
+    const auto envelope = spool.load(due[0].id).value();
+    CHECK(envelope.kind == store::Queued::Kind::handover);
+    CHECK(envelope.sender.text() == "sam@sender.example");
+    CHECK(envelope.owed.at(0).recipient.address.given() == "zzz@example.com");
+    CHECK(test::queued_octets(spool, due[0].id) ==
+          mail::envelope_lines("zzz@example.com", "zzz@example.com") + body);
 }
 
 TEST_CASE("what of a released message cannot be placed is held anew") {
