@@ -24,12 +24,11 @@ std::shared_ptr<StoredMessage> ContentsReading::large() const {
 
 template <class Found>
 Result<std::string> ContentsReading::remembered(Kind kind, Found find_out) {
-    store::MailCache& cache = mailbox_.cache();
-    if (auto found = cache.find(listed_.uid, kind)) return std::move(*found);
+    if (auto found = cache_.find(listed_.uid, kind)) return std::move(*found);
     auto opened = message();
     if (!opened) return tl::unexpected(opened.error());
     Result<std::string> value = find_out(**opened);
-    if (value) cache.add(listed_.uid, kind, *value);
+    if (value) cache_.add(listed_.uid, kind, *value);
     cached_ = true;
     return value;
 }

@@ -14,9 +14,10 @@ namespace mailhandler::agent {
 class ContentsReading {
   public:
     // `open`: the message, when it is open already.
-    ContentsReading(store::Mailbox& mailbox, const store::MessageList& list,
+    ContentsReading(store::Mailbox& mailbox, store::MailCache& cache, const store::MessageList& list,
                     const store::ListedMessage& listed, std::shared_ptr<StoredMessage> open = nullptr)
-        : mailbox_(mailbox), list_(list), listed_(listed), message_(std::move(open)) {}
+        : mailbox_(mailbox), cache_(cache), list_(list), listed_(listed),
+          message_(std::move(open)) {}
 
     // Each fails as the disk does; ENOENT: the message has vanished.
     Result<std::int64_t> internal_date();  // seconds since 1970
@@ -44,6 +45,7 @@ class ContentsReading {
     Result<std::string> rendered(bool extended);
 
     store::Mailbox& mailbox_;
+    store::MailCache& cache_;
     const store::MessageList& list_;
     const store::ListedMessage& listed_;
     std::shared_ptr<StoredMessage> message_;

@@ -8,9 +8,9 @@
 namespace mailhandler::agent {
 
 ImapAccess::ImapAccess(Mailroom& room, store::Mailboxes& mailboxes, Logins& logins,
-                       const imap::Client& client, Watch watch)
+                       const imap::Client& client, Watch watch, Offer offer)
     : room_(room), mailboxes_(mailboxes), logins_(logins), client_(client),
-      watch_(std::move(watch)) {}
+      watch_(std::move(watch)), offer_(std::move(offer)), contents_(offer_) {}
 
 ImapAccess::~ImapAccess() {
     if (watching_ && watch_) watch_({});

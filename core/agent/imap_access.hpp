@@ -29,9 +29,9 @@ class ImapAccess {
     using Watch = std::function<void(std::vector<std::string> directories)>;
 
     // `client` is the session's own, read whenever a question is answered. `mailboxes` are those of the
-    // whole process, with ImapContents::cache_version.
+    // whole process, with ImapContents::cache_version, and outlive what `offer` took.
     ImapAccess(Mailroom& room, store::Mailboxes& mailboxes, Logins& logins,
-               const imap::Client& client, Watch watch = {});
+               const imap::Client& client, Watch watch = {}, Offer offer = {});
     ~ImapAccess();
 
     imap::Answer answer(imap::Question question);
@@ -72,6 +72,8 @@ class ImapAccess {
     imap::Copied take(const imap::Copy& question);
     Result<> expunge(const imap::UidSet* uids);
     Result<imap::Changes> look();
+    Result<store::Mailbox::Claimed> claim(const std::shared_ptr<store::Mailbox>& mailbox,
+                                          store::Look look);
     imap::Changes changes_to(store::MessageListPointer now);
 
     // imap_appending.cpp
@@ -85,6 +87,7 @@ class ImapAccess {
     Logins& logins_;
     const imap::Client& client_;
     const Watch watch_;
+    const Offer offer_;
 
     Snapshot snapshot_;  // as it was when the client connected
     std::optional<Account> account_;

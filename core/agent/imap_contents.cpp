@@ -1,6 +1,8 @@
 #include "agent/imap_contents.hpp"
 
+#include <atomic>
 #include <cerrno>
+#include <mutex>
 
 #include "agent/contents_reading.hpp"
 #include "agent/decoded_body.hpp"
@@ -190,32 +192,36 @@ std::uint64_t held(const imap::Content& content) {
 imap::Fetched ImapContents::fetch(store::Mailbox& mailbox, const store::MessageList& list,
                                   const imap::Fetch& question) {
     imap::Fetched fetched;
-    std::uint64_t size = 0;
-    bool cached = false;
-    for (const imap::Uid uid : question.uids) {
-        imap::Content& content = fetched.contents.emplace_back();
-        content.uid = uid;
-        const store::ListedMessage* listed = list.find(uid);
-        if (!listed) {
-            content.gone = true;
-            continue;
-        }
-        const bool known = large_.message && large_.uid == uid &&
-                           large_.uid_validity == list.uid_validity &&
-                           large_.maildir == mailbox.maildir();
-        ContentsReading reading(mailbox, list, *listed, known ? large_.message : nullptr);
+    fetched.contents.resize(question.uids.size());
+    store::MailCache& cache = mailbox.cache();
+    const Large before = large_;
+    std::mutex large_mutex;
+    std::atomic<std::uint64_t> size{0};
+    std::atomic<bool> cached{false};
+    const auto fill = [&](std::size_t index) {
+        imap::Content& content = fetched.contents[index];
+        content.uid = question.uids[index];
+        const store::ListedMessage* listed = list.find(content.uid);
+        content.gone = !listed;
+        if (!listed) return true;
+        const bool known = before.message && before.uid == content.uid &&
+                           before.uid_validity == list.uid_validity &&
+                           before.maildir == mailbox.maildir();
+        ContentsReading reading(mailbox, cache, list, *listed, known ? before.message : nullptr);
         if (auto filled = Filler(reading, question.items, content).fill(); !filled) {
             content.gone = filled.error().error == ENOENT;
             if (!content.gone) content.verdict = imap::no(imap::Code::unavailable, filled.error().cause);
             content.sections.clear();
         }
-        if (auto large = reading.large())
-            large_ = {mailbox.maildir(), list.uid_validity, uid, std::move(large)};
-        cached = cached || reading.cached();
-        size += held(content);
-        if (size >= answer_size) break;
-    }
-    if (cached) mailbox.cache().flush();
+        if (auto large = reading.large()) {
+            const std::scoped_lock lock(large_mutex);
+            large_ = {mailbox.maildir(), list.uid_validity, content.uid, std::move(large)};
+        }
+        if (reading.cached()) cached = true;
+        return (size += held(content)) < answer_size;
+    };
+    fetched.contents.resize(share_out(offer_, question.uids.size(), fill));
+    if (cached) cache.flush();
     return fetched;
 }
 

@@ -166,9 +166,10 @@ imap::Found ImapContents::search(store::Mailbox& mailbox, const store::MessageLi
     }
     const SearchMatcher matcher(question.program, question.charset);
     Gathering gathering(question);
+    store::MailCache& cache = mailbox.cache();
     bool cached = false;
     for (const store::ListedMessage& listed : list.messages) {
-        ContentsReading reading(mailbox, list, listed);
+        ContentsReading reading(mailbox, cache, list, listed);
         const auto matches = matcher.matches(listed, reading);
         Result<> added;
         if (matches && *matches) added = gathering.add(listed.uid, reading);
@@ -179,7 +180,7 @@ imap::Found ImapContents::search(store::Mailbox& mailbox, const store::MessageLi
         found.verdict = imap::no(imap::Code::unavailable, fault.cause);
         break;
     }
-    if (cached) mailbox.cache().flush();
+    if (cached) cache.flush();
     if (found.verdict.ok) gathering.finish(found);
     return found;
 }

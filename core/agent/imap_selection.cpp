@@ -62,7 +62,7 @@ imap::Selected ImapAccess::take(const imap::Select& question) {
         list = *looked;
         if (list->first_recent < list->uid_next) answer.first_recent = list->first_recent;
     } else {
-        const auto claimed = (*mailbox)->claim();
+        const auto claimed = claim(*mailbox, store::Look::cheap);
         if (!claimed) return refuse(claimed.error());
         list = claimed->list;
         answer.first_recent = claimed->first_recent;
@@ -129,6 +129,15 @@ imap::Changes ImapAccess::changes_to(store::MessageListPointer now) {
     return changes;
 }
 
+// Of a full new/ only some are moved before the answer: no client waits for thousands of renames.
+Result<store::Mailbox::Claimed> ImapAccess::claim(const std::shared_ptr<store::Mailbox>& mailbox,
+                                                  store::Look look) {
+    constexpr std::size_t at_once = 100;
+    auto claimed = mailbox->claim(look, offer_ ? at_once : SIZE_MAX);
+    if (claimed && claimed->left) (void)offer_([mailbox] { mailbox->settle(); });
+    return claimed;
+}
+
 Result<imap::Changes> ImapAccess::look() {
     if (!selected_) return imap::Changes();
     const auto how = watching_ ? store::Look::thorough : store::Look::cheap;
@@ -136,7 +145,7 @@ Result<imap::Changes> ImapAccess::look() {
     if (read_only_) {
         now = selected_->refresh(how);
     } else {
-        const auto claimed = selected_->claim(how);
+        const auto claimed = claim(selected_, how);
         if (claimed) now = claimed->list;
         if (!claimed) now = tl::unexpected(claimed.error());
     }

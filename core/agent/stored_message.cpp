@@ -63,13 +63,20 @@ Result<> StoredMessage::measure() {
     return {};
 }
 
+// The whole file, as its message goes over the wire: where the name gives that as many octets as the file
+// has, it is that already.
+std::string StoredMessage::in_wire_form(std::string file) const {
+    if (wire_ == file.size()) return file;
+    return with_crlf(std::move(file));
+}
+
 Result<> StoredMessage::read_all() {
     if (all_) return {};
     if (auto measured = measure(); !measured) return measured;
     if (body_ || *file_size_ > small) return {};
     auto text = read_range(*file_, 0, *file_size_);
     if (!text) return tl::unexpected(text.error());
-    text_ = with_crlf(std::move(*text));
+    text_ = in_wire_form(std::move(*text));
     all_ = true;
     file_.reset();
     return {};
@@ -90,7 +97,7 @@ Result<std::string_view> StoredMessage::header() {
                 read = read_range(*file_, 0, size);
             if (!read) return tl::unexpected(read.error());
             const bool ended = read->size() < size;
-            top_ = with_crlf(std::move(*read));
+            top_ = ended && !body_ ? in_wire_form(std::move(*read)) : with_crlf(std::move(*read));
             if (ended && !body_) {  // it was all there is
                 text_ = std::exchange(top_, {});
                 all_ = true;

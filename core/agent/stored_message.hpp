@@ -48,6 +48,7 @@ class StoredMessage {
     Result<std::string> read(std::uint64_t begin, std::uint64_t end);
 
   private:
+    std::string in_wire_form(std::string file) const;
     Result<> measure();
     Result<> read_all();
     Result<> scan_body();

@@ -68,8 +68,11 @@ void MimeScan::feed(std::string_view octets) {
 
 // Nothing but the end of the message can end this part: only line ends are counted.
 void MimeScan::text_only(std::string_view octets) {
-    lines_ += static_cast<std::uint64_t>(std::count(octets.begin(), octets.end(), '\n'));
     position_ += octets.size();
+    while (const void* lf = memchr(octets.data(), '\n', octets.size())) {
+        ++lines_;
+        octets.remove_prefix(static_cast<const char*>(lf) - octets.data() + 1);
+    }
 }
 
 // A line that came in several blocks; of a very long one only the beginning is kept.

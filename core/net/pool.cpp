@@ -31,6 +31,16 @@ void Pool::post(std::function<void()> work) {
     arrived_.notify_one();
 }
 
+bool Pool::offer(std::function<void()> work) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_ || queue_.size() >= free_) return false;
+        queue_.push_back(std::move(work));
+    }
+    arrived_.notify_one();
+    return true;
+}
+
 void Pool::stop() {
     {
         const std::lock_guard lock(mutex_);
@@ -49,7 +59,9 @@ std::size_t Pool::waiting() const {
 void Pool::labour() {
     std::unique_lock lock(mutex_);
     for (;;) {
+        ++free_;
         arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        --free_;
         if (queue_.empty()) return;
         std::function<void()> work = std::move(queue_.front());
         queue_.pop_front();

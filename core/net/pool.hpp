@@ -26,6 +26,8 @@ class Pool {
 
     // `work` must not throw. std::logic_error after stop().
     void post(std::function<void()> work);
+    // The same where a thread is free for it and nothing waits; else false, also after stop().
+    bool offer(std::function<void()> work);
     // Finishes everything that is queued, then ends the threads.
     void stop();
     // Pieces of work that no thread has taken yet.
@@ -37,6 +39,7 @@ class Pool {
     mutable std::mutex mutex_;
     std::condition_variable arrived_;
     std::deque<std::function<void()>> queue_;
+    std::size_t free_ = 0;  // threads that wait for work
     bool stopping_ = false;
     std::vector<std::thread> threads_;
 };

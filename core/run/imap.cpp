@@ -36,7 +36,8 @@ net::Task<> ImapService::serve(net::Stream stream) {
     net::WatchDirectories::Place place(watch_, stream.handle());
     agent::ImapAccess access(
         room_, mailboxes_, logins_, session.client(),
-        [&place](std::vector<std::string> directories) { place.wait_for(std::move(directories)); });
+        [&place](std::vector<std::string> directories) { place.wait_for(std::move(directories)); },
+        [&pool = means_.disk](std::function<void()> work) { return pool.offer(std::move(work)); });
     const Result<> end = co_await net::drive(stream, session, access, means_);
     if (!end) means_.log.debug(fmt::format("{} {}", name(), end.error().text()));
 }

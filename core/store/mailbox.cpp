@@ -20,16 +20,20 @@ Result<MessageListPointer> Mailbox::refresh(Look look) {
 
 namespace {
 
-// Does `work` with the path of a message of `list`, wherever the message is now. `find` looks for it again.
+// Does `work` with the path of a message, wherever it is now: `list` is how it was once, `latest` how it
+// was last, and `find` looks for it again.
 template <class Work, class Find>
-auto wherever(const MessageList& list, const ListedMessage& message, Work work, Find find)
-    -> decltype(work(std::string())) {
-    auto done = work(list.path(message));
+auto wherever(const MessageList& list, const ListedMessage& message, MessageListPointer latest,
+              Work work, Find find) -> decltype(work(std::string())) {
+    const auto in = [&](const MessageListPointer& now) {
+        return now && now->uid_validity == list.uid_validity ? now->find(message.uid) : nullptr;
+    };
+    const ListedMessage* last = latest.get() == &list ? nullptr : in(latest);
+    auto done = work(last ? latest->path(*last) : list.path(message));
     for (int attempt = 0; !done && done.error().error == ENOENT && attempt < 3; ++attempt) {
         const Result<MessageListPointer> now = find(attempt);
         if (!now) return tl::unexpected(now.error());
-        const ListedMessage* there =
-            (*now)->uid_validity == list.uid_validity ? (*now)->find(message.uid) : nullptr;
+        const ListedMessage* there = in(*now);
         if (!there) return done;
         done = work((*now)->path(*there));
     }
@@ -41,13 +45,15 @@ auto wherever(const MessageList& list, const ListedMessage& message, Work work, 
 Result<std::unique_ptr<disk::File>> Mailbox::open(const MessageList& list,
                                                   const ListedMessage& message) {
     return wherever(
-        list, message, [&](const std::string& path) { return means_.disk.open(path); },
+        list, message, state_->latest(),
+        [&](const std::string& path) { return means_.disk.open(path); },
         [&](int attempt) { return find_again(attempt); });
 }
 
 Result<disk::Status> Mailbox::status(const MessageList& list, const ListedMessage& message) {
     return wherever(
-        list, message, [&](const std::string& path) { return means_.disk.status(path); },
+        list, message, state_->latest(),
+        [&](const std::string& path) { return means_.disk.status(path); },
         [&](int attempt) { return find_again(attempt); });
 }
 

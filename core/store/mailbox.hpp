@@ -73,15 +73,19 @@ class Mailbox {
     // The list as of now. Assigns UIDs to what is new; moves nothing.
     Result<MessageListPointer> refresh(Look look = Look::cheap);
     // The same, and what lies in new/ is moved to cur/: what a session does that selected the mailbox
-    // for writing. `first_recent` is as it was before, and all messages are claimed. That move is not
-    // synced: a power cut puts them back into new/, where they are \Recent once more and keep their UIDs,
-    // which go by the name and are synced in the list. (A file system whose rename(2) between two
-    // directories is not one step could lose them; ext4, XFS, Btrfs, F2FS and ZFS are none.)
+    // for writing. `first_recent` is as it was before, and all messages are claimed. No more than `most`
+    // are moved at once, the others are left to settle(). The move is not synced: a power cut puts them
+    // back into new/, where they are \Recent once more and keep their UIDs, which go by the name and are
+    // synced in the list. (A file system whose rename(2) between two directories is not one step could
+    // lose them; ext4, XFS, Btrfs, F2FS and ZFS are none.)
     struct Claimed {
         MessageListPointer list;
         Uid first_recent = 0;  // those from this UID on are \Recent to the caller; 0: none
+        bool left = false;     // some are in new/, and nobody is in settle()
     };
-    Result<Claimed> claim(Look look = Look::cheap);
+    Result<Claimed> claim(Look look = Look::cheap, std::size_t most = SIZE_MAX);
+    // Moves what a claim() left, a piece at a time: others get their turn between two.
+    void settle();
 
     // Opens a message of `list`, wherever it is now. ENOENT: it has vanished.
     Result<std::unique_ptr<disk::File>> open(const MessageList& list, const ListedMessage& message);

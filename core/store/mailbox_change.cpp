@@ -2,6 +2,7 @@
 // list has it was renamed by somebody else: it is looked for, and the rest of the work done again.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "store/mailbox_state.hpp"
 
@@ -16,6 +17,8 @@ constexpr int most_attempts = 4;
 void Mailbox::State::publish(std::shared_ptr<MessageList> made) {
     made->highest_modseq = modseqs.highest();
     list = std::move(made);
+    const std::scoped_lock guard(latest_mutex);
+    latest_list = list;
 }
 
 Result<bool> Mailbox::State::rename(MessageList& in, ListedMessage& message, Flags flags) {
@@ -64,35 +67,61 @@ void Mailbox::State::insert(const std::vector<Placed>& placed) {
     publish(std::move(made));
 }
 
-Result<Mailbox::Claimed> Mailbox::claim(Look look) {
+bool Mailbox::State::move_on(std::size_t most, bool claims) {
+    const auto in_new = [](const ListedMessage& each) { return each.in_new; };
+    const bool any = std::any_of(list->messages.begin(), list->messages.end(), in_new);
+    claims = claims && list->first_recent != list->uid_next;
+    if (!claims && (!any || most == 0)) return any;
+    auto made = draft();
+    if (claims) made->first_recent = made->uid_next;
+    const bool cur_clean = any && clean(seen), new_clean = any && clean(fresh);
+    bool left = false, moved = false;
+    for (ListedMessage& each : made->messages) {
+        if (!each.in_new) continue;
+        left = most == 0;
+        if (left) break;
+        const auto renamed = rename(*made, each, each.flags);
+        // A file system that cannot be written to: they stay in new/, and that is all.
+        if (!renamed) means.log.warning(renamed.error().text());
+        if (!renamed) break;
+        most -= *renamed ? 1 : 0;
+        moved = true;
+    }
+    if (moved) {
+        changed_by_us(seen, cur_clean);
+        changed_by_us(fresh, new_clean);
+    }
+    publish(std::move(made));
+    return left;
+}
+
+Result<Mailbox::Claimed> Mailbox::claim(Look look, std::size_t most) {
     State& state = *state_;
     const std::scoped_lock guard(state.mutex);
     auto list = state.refresh(look);
     if (!list) return tl::unexpected(list.error());
     Claimed claimed;
     if ((*list)->first_recent < (*list)->uid_next) claimed.first_recent = (*list)->first_recent;
-    const auto in_new = [](const ListedMessage& each) { return each.in_new; };
-    const bool any = std::any_of((*list)->messages.begin(), (*list)->messages.end(), in_new);
-    if (any || claimed.first_recent != 0) {
-        auto made = state.draft();
-        const bool cur_clean = any && state.clean(state.seen);
-        const bool new_clean = any && state.clean(state.fresh);
-        for (ListedMessage& each : made->messages) {
-            if (!each.in_new) continue;
-            const auto moved = state.rename(*made, each, each.flags);
-            // A file system that cannot be written to: they stay in new/, and that is all.
-            if (!moved) means_.log.warning(moved.error().text());
-            if (!moved) break;
-        }
-        if (any) {
-            state.changed_by_us(state.seen, cur_clean);
-            state.changed_by_us(state.fresh, new_clean);
-        }
-        made->first_recent = made->uid_next;
-        state.publish(std::move(made));
-    }
+    const bool left = state.move_on(state.settling ? 0 : most, true);
+    claimed.left = left && !state.settling;
     claimed.list = state.list;
     return claimed;
+}
+
+// Of a large mailbox in larger pieces: each copies the list.
+void Mailbox::settle() {
+    State& state = *state_;
+    bool left = true;
+    {
+        const std::scoped_lock guard(state.mutex);
+        if (!state.list || std::exchange(state.settling, true)) return;
+    }
+    while (left) {
+        const std::scoped_lock guard(state.mutex);
+        left = state.move_on(std::max<std::size_t>(200, state.list->messages.size() / 50),
+                             false);
+        if (!left) state.settling = false;
+    }
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include <cerrno>
 
 #include "store/mailbox_state.hpp"
+#include "store/maildir_listing.hpp"
 
 namespace mailhandler::store {
 
@@ -127,7 +128,8 @@ void Scan::sort_out() {
     for (const bool in_new : {false, true}) {
         for (const disk::Names::Name& entry : entries_[in_new]) {
             if (!is_message(entry)) continue;
-            const Sighting sighting{state_.uids.find(base_of(entry.text())), in_new, &entry, nullptr};
+            const Uid uid = state_.uids.count() == 0 ? 0 : state_.uids.find(base_of(entry.text()));
+            const Sighting sighting{uid, in_new, &entry, nullptr};
             (sighting.uid ? sightings_ : nameless_).push_back(sighting);
         }
     }
@@ -155,26 +157,38 @@ void Scan::sort_out() {
 }
 
 Result<> Scan::assign() {
-    const auto base = [&](const Sighting& each) { return base_of(each.file(before_)); };
+    // Sorted are two numbers for each, and its place; the names only where those are equal.
+    struct Aged {
+        AgeKey key;
+        std::uint32_t place = 0;
+    };
+    std::vector<Aged> order;
+    order.reserve(nameless_.size());
+    const auto base = [&](const Aged& each) { return base_of(nameless_[each.place].file(before_)); };
+    for (const Sighting& each : nameless_)
+        order.push_back({age_key(base_of(each.file(before_))), static_cast<std::uint32_t>(order.size())});
     // A file in new/ and in cur/ is one message: cur/ counts.
-    std::sort(nameless_.begin(), nameless_.end(), [&](const auto& one, const auto& other) {
+    std::sort(order.begin(), order.end(), [&](const Aged& one, const Aged& other) {
+        if (one.key != other.key) return one.key < other.key;
         if (base(one) != base(other)) return older(base(one), base(other));
-        return by_uid(one, other);
+        return by_uid(nameless_[one.place], nameless_[other.place]);
     });
-    const auto twice =
-        std::unique(nameless_.begin(), nameless_.end(),
-                    [&](const auto& one, const auto& other) { return base(one) == base(other); });
-    nameless_.erase(twice, nameless_.end());
+    const auto twice = std::unique(order.begin(), order.end(), [&](const auto& one, const auto& other) {
+        return one.key == other.key && base(one) == base(other);
+    });
+    order.erase(twice, order.end());
     std::vector<std::string_view> files;
-    files.reserve(nameless_.size());
-    for (const Sighting& each : nameless_) files.push_back(each.file(before_));
+    files.reserve(order.size());
+    for (const Aged& each : order) files.push_back(nameless_[each.place].file(before_));
     const auto uids = state_.uids.assign(files, before_ ? before_->uid_next : 0);
     if (!uids) return tl::unexpected(uids.error());
-    for (std::size_t i = 0; i < nameless_.size(); ++i) {
-        nameless_[i].uid = (*uids)[i];
-        sightings_.push_back(nameless_[i]);
+    sightings_.reserve(sightings_.size() + order.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        sightings_.push_back(nameless_[order[i].place]);
+        sightings_.back().uid = (*uids)[i];
     }
-    std::sort(sightings_.begin(), sightings_.end(), by_uid);
+    if (!std::is_sorted(sightings_.begin(), sightings_.end(), by_uid))
+        std::sort(sightings_.begin(), sightings_.end(), by_uid);
     return {};
 }
 
@@ -341,11 +355,10 @@ Result<MessageListPointer> Mailbox::State::refresh(Look look, std::optional<Dotl
         auto stamped = stamp(now, known, modseqs);
         modseqs.changed(std::move(stamped.changed));
         if (!stamped.vanished.empty()) modseqs.vanished(stamped.vanished, stamped.modseq);
-        now.highest_modseq = modseqs.highest();
         now.first_recent = anew ? first_in_new(now) : list->first_recent;
         if (anew) cache_current = false;
         gone_since_compact += stamped.vanished.size();
-        list = std::move(made.list);
+        publish(std::move(made.list));
         if (scan.quiet()) tidy(held);
         return list;
     }

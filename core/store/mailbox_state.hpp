@@ -48,7 +48,16 @@ struct Mailbox::State {
     MailboxPart fresh, seen;
     std::uint64_t revision = 0;        // of the list of UIDs, as it was when `list` was made
     std::size_t gone_since_compact = 0;
+    bool settling = false;             // somebody is in settle()
     std::shared_ptr<const MessageList> list;  // null before the first refresh()
+
+    // `list` for those who do not wait for `mutex`: a name as it was last. publish() sets both.
+    mutable std::mutex latest_mutex;
+    std::shared_ptr<const MessageList> latest_list;
+    MessageListPointer latest() const {
+        const std::scoped_lock guard(latest_mutex);
+        return latest_list;
+    }
 
     // --- looking: mailbox_scan.cpp; with the mutex held -----------------------------------
 
@@ -69,6 +78,9 @@ struct Mailbox::State {
     // A copy of the list to change, and its publication. `touched`: those with a new modseq.
     std::shared_ptr<MessageList> draft() const { return std::make_shared<MessageList>(*list); }
     void publish(std::shared_ptr<MessageList> made);
+    // Moves at most so many from new/ to cur/. False: none is left that can be moved. `claims`: none is
+    // recent any more.
+    bool move_on(std::size_t most, bool claims);
 
     // Renames a message to these flags, in cur/. False: it is not there.
     Result<bool> rename(MessageList& in, ListedMessage& message, Flags flags);

@@ -105,6 +105,35 @@ TEST_CASE("who selects first takes what is recent out of new") {
     CHECK(difference(*first->list, *must(process.inbox().refresh())).changed.empty());
 }
 
+TEST_CASE("of a full new only some are moved at once, the others by and by") {
+    Post post;
+    for (int i = 0; i < 450; ++i) post.put("new/" + std::to_string(1000 + i) + ".a");
+    StoreProcess process(post.disk, post.clock);
+    const auto in_new = [&] {
+        const auto list = must(process.inbox().refresh());
+        return std::count_if(list->messages.begin(), list->messages.end(),
+                             [](const auto& each) { return each.in_new; });
+    };
+    const auto first = process.inbox().claim(Look::cheap, 100);
+    REQUIRE(first);
+    CHECK(first->first_recent == 1);
+    CHECK(first->left);
+    CHECK(in_new() == 350);
+    post.drop("new/1200.a");
+    process.inbox().settle();
+    CHECK(in_new() == 0);
+    // Who still has the first list opens what has moved since.
+    REQUIRE(process.inbox().open(*first->list, *first->list->find(400)));
+    CHECK(process.inbox().open(*first->list, *first->list->find(201)).error().error == ENOENT);
+    const auto second = process.inbox().claim(Look::cheap, 100);
+    REQUIRE(second);
+    CHECK(!second->left);
+    CHECK(second->first_recent == 0);
+    CHECK(second->list->messages.size() == 449);
+    CHECK(difference(*first->list, *second->list).changed.empty());
+    process.inbox().settle();  // nothing is left
+}
+
 TEST_CASE("flags are set, taken away and replaced in the names") {
     Post post;
     post.put("new/1.a,S=1");
