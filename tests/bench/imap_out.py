@@ -1,10 +1,13 @@
-"""Mail going out by IMAP: login and SELECT, whole messages, ENVELOPE and BODYSTRUCTURE, memory in IDLE.
+"""Mail going out by IMAP: login and SELECT, whole messages at once and one by one, ENVELOPE and
+BODYSTRUCTURE, memory in IDLE.
 
 Dovecot and mailhandler serve the same files (hard links), with the same cheap password hash. Cold: the
-server was started a moment ago and what it had written beside the mail is gone. Warm: asked again.
+server was started a moment ago and what it had written beside the mail is gone; the messages lie in cur/,
+or, just delivered, in new/, from where both servers move them. Warm: asked again.
 One client, raw sockets, the same for both: it counts octets and answers, and parses nothing else.
 """
 
+import os
 import pathlib
 import re
 import socket
@@ -15,15 +18,18 @@ from common import HASH, PASSWORD, binary, fill, link_tree, root
 import peers
 import pop3_out
 
-LOGIN = {10_000: "ten.example", 100: "hundred.example"}
-SELECT = {f"IMAP login + SELECT, 10,000 messages, {heat}": heat for heat in ("cold", "warm")}
-STRUCTURE = {f"IMAP ENVELOPE BODYSTRUCTURE of 10,000, {heat}": heat for heat in ("cold", "warm")}
+LOGIN = {10_000: "ten.example", 100_000: "many.example", 100: "hundred.example"}
+SELECT = {f"IMAP login + SELECT, {size:,} messages, {heat}": (size, heat)
+          for size in (10_000, 100_000) for heat in ("just delivered", "cold", "warm")}
+STRUCTURE = {f"IMAP ENVELOPE BODYSTRUCTURE of 10,000, {heat}": (10_000, heat) for heat in ("cold", "warm")}
 BODIES = "IMAP BODY.PEEK[] of 10,000 × 4 KiB"
+SINGLE = "IMAP BODY.PEEK[] of 10,000 × 4 KiB one by one, 64 in flight"
 IDLE = "IMAP memory of an idle connection, on one mailbox of 100"
-MEASURES = [*SELECT, BODIES, *STRUCTURE, IDLE]
+MEASURES = [*SELECT, BODIES, SINGLE, *STRUCTURE, IDLE]
 FIGURES = [("ms", "ms", 1, False), ("rate", "messages/s", 1, True), ("cpu", "CPU µs/message", 1, False),
            ("kib", "KiB/connection", 1, False)]
 SERVERS = "dovecot,mailhandler"
+IN_FLIGHT = 64
 sizes, fetch = {}, pop3_out.fetch
 
 
@@ -31,7 +37,7 @@ def start(names, place, scale=1.0):
     place.mkdir(parents=True, exist_ok=True)
     for size in LOGIN:
         sizes[size] = max(10, int(size * scale)) if size > 100 else size
-        fill(place / f"mail{size}", sizes[size], 4096)
+        fill(place / f"mail{size}", sizes[size], 600 if size == 100_000 else 4096)
     return [{"dovecot": dovecot, "mailhandler": mailhandler}[name](place / name) for name in names]
 
 
@@ -84,6 +90,36 @@ class Client:
             raise ValueError(bytes(line))
         return self.buffer[:have]
 
+    def ask_each(self, count, item):
+        """FETCHes of one message each, IN_FLIGHT of them unanswered at any time; octets that came."""
+        asked = answered = octets = 0
+        rest = b""
+        while answered < count:
+            more = range(asked, min(count, answered + IN_FLIGHT))
+            if more:
+                self.socket.sendall(b"".join(b"t%d FETCH %d %s\r\n" % (n + 1, n + 1, item) for n in more))
+                asked = more.stop
+            piece = self.socket.recv(1 << 18)
+            if not piece:
+                raise EOFError("FETCH")
+            octets += len(piece)
+            lines, end, tail = (rest + piece).rpartition(b"\r\n")
+            answered += len(re.findall(rb"(?m)^t\d+ OK", lines))
+            rest = end + tail if len(tail) < 100 else b""  # what is longer is no tagged answer
+        return octets
+
+
+def chill(server, heat):
+    """As if the server had never seen the messages. It ends on a disk that has nothing left to write."""
+    server.cell.stop()
+    if heat == "just delivered":
+        for box in server.boxes:
+            for entry in list(os.scandir(box / "cur")):
+                os.rename(entry.path, box / "new" / entry.name.partition(":")[0])
+    os.sync()
+    server.chill()
+    os.sync()
+
 
 def memory(server):
     """KiB, shared pages divided, of everything in the server's cell."""
@@ -113,26 +149,32 @@ def idle(server, count):
     return {"kib": found}, ""
 
 
+def fetched(client, what, count):
+    """Asks for it; what is wrong with what came, or nothing."""
+    if what == SINGLE:
+        return "" if client.ask_each(count, b"BODY.PEEK[]") > 4096 * count else "too few octets came"
+    client.buffer = bytearray(1 << 26)  # so that the client costs little
+    item = "BODY.PEEK[]" if what == BODIES else "ENVELOPE BODYSTRUCTURE"
+    answer = client.ask(f"UID FETCH 1:* ({item})")
+    right = len(re.findall(rb"(?m)^\* \d+ FETCH ", answer)) == count
+    return "" if right else "another number of messages was fetched"
+
+
 def measure(server, what, tag, scale):
-    heat = {**SELECT, **STRUCTURE}.get(what, "warm")
+    size, heat = {**SELECT, **STRUCTURE}.get(what, (10_000, "warm"))
     if what == IDLE:
         return idle(server, max(20, int(1000 * scale)) if server.name == "mailhandler" else 60)
-    if heat == "cold":
-        server.chill()
+    if heat == "warm":
+        Client(server.port, LOGIN[size]).ask("SELECT INBOX")
     else:
-        Client(server.port, LOGIN[10_000]).ask("SELECT INBOX")
-    cpu, began = server.cell.cpu(), time.monotonic()
-    client = Client(server.port, LOGIN[10_000])
-    selected = client.ask("SELECT INBOX")
-    if b"* %d EXISTS" % sizes[10_000] not in selected:
+        chill(server, heat)
+    cpu, began, count = server.cell.cpu(), time.monotonic(), sizes[size]
+    client = Client(server.port, LOGIN[size])
+    if b"* %d EXISTS" % count not in client.ask("SELECT INBOX"):
         return None, "SELECT shows another number of messages"
     if what not in SELECT:
-        client.buffer = bytearray(1 << 26)  # so that the client costs little
         began = time.monotonic()
-        item = "BODY.PEEK[]" if what == BODIES else "ENVELOPE BODYSTRUCTURE"
-        answer = client.ask(f"UID FETCH 1:* ({item})")
-        if len(re.findall(rb"(?m)^\* \d+ FETCH ", answer)) != sizes[10_000]:
-            return None, "another number of messages was fetched"
+        if wrong := fetched(client, what, count):
+            return None, wrong
     took = time.monotonic() - began
-    return {"ms": took * 1000, "rate": sizes[10_000] / took,
-            "cpu": (server.cell.cpu() - cpu) / sizes[10_000] * 1e6}, ""
+    return {"ms": took * 1000, "rate": count / took, "cpu": (server.cell.cpu() - cpu) / count * 1e6}, ""

@@ -20,14 +20,16 @@ import time
 from common import BUILD, TREE, build_tools
 import cell
 import collecting
+import imap_collecting
 import imap_out
+import imap_push
 import pop3_out
 import queue_out
 import refusals
 import smtp_in
 
 FAMILIES = {"smtp-in": smtp_in, "refusals": refusals, "pop3-out": pop3_out, "collecting": collecting,
-            "imap-out": imap_out, "queue-out": queue_out}
+            "imap-out": imap_out, "imap-push": imap_push, "imap-in": imap_collecting, "queue-out": queue_out}
 
 
 def run_rounds(family, servers, measures, rounds, scale):

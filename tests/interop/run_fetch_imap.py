@@ -16,17 +16,16 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cell  # noqa: E402
 import corpus  # noqa: E402
 import peers  # noqa: E402
+from relay import Relay  # noqa: E402
 import run_collect  # noqa: E402
 import run_fetch  # noqa: E402
 import unpack  # noqa: E402
@@ -40,51 +39,6 @@ HOW = {
     "no UIDPLUS": f"imap_capability = {BASIC} IDLE",
     "no IDLE": f"imap_capability = {BASIC} UIDPLUS",
 }
-
-
-class Relay:
-    """Carries connections to a port, and counts."""
-
-    def __init__(self, port, to):
-        self.to, self.octets, self.turns = to, 0, 0
-        self.listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client = self.listener.accept()[0]
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.to))
-            talk = {"last": None}
-            for end in (client, server):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for here, there in ((client, server), (server, client)):
-                threading.Thread(target=self.carry, args=(here, there, here is client, talk),
-                                 daemon=True).start()
-
-    def carry(self, here, there, ours, talk):
-        try:
-            while octets := here.recv(65536):
-                self.octets += len(octets)
-                self.turns += ours and talk["last"] is not True
-                talk["last"] = ours
-                there.sendall(octets)
-        except OSError:
-            pass
-        for end in (here, there):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
-        self.listener.close()
 
 
 def stamped(number, octets):
