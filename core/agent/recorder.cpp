@@ -9,6 +9,7 @@ namespace mailhandler::agent {
 namespace {
 // A disk that hangs must not eat the memory: some 100,000 lines.
 constexpr std::size_t buffer_limit = 32u << 20;
+constexpr std::size_t worth_a_write = 64 * 1024;
 }  // namespace
 
 Recorder::Recorder(store::Journal& journal, const Clock& clock, Log log)
@@ -46,6 +47,11 @@ void Recorder::flush() {
 bool Recorder::pending() const {
     const std::lock_guard lock(mutex_);
     return !lines_.empty();
+}
+
+bool Recorder::heavy() const {
+    const std::lock_guard lock(mutex_);
+    return lines_.size() >= worth_a_write;
 }
 
 }  // namespace mailhandler::agent

@@ -24,6 +24,8 @@ class Recorder {
 
     // True when there is something to flush.
     bool pending() const;
+    // Enough of it to be worth a write.
+    bool heavy() const;
 
   private:
     store::Journal& journal_;

@@ -11,6 +11,9 @@ namespace mailhandler::agent {
 
 namespace {
 
+// Names written to the ledger by one sync: a mailbox of any size costs the memory of these.
+constexpr std::size_t noted_together = 2048;
+
 store::MessageId id_of(const wire::Listing& listing, std::size_t index) {
     return {listing.mailbox(), listing.validity(), listing.uid(index)};
 }
@@ -148,7 +151,7 @@ wire::Plan Retrieval::plan(const wire::Listing& listing) {
         ++harvest_.known;
         if (errand_.rehearsal || !kept_long_enough(*errand_.fetch, known->since, now)) continue;
         plan.remove.push_back(i);
-        leaving_.push_back(id);
+        leaving_.push_back(i);
     }
     planned_ = plan.fetch.size();
     if (errand_.progress) {
@@ -296,7 +299,18 @@ void Retrieval::settle(bool farewell) {
     deposit_->finish();
     if (const auto fault = deposit_->fault()) return stop(*fault);
     if (listing_->validity() != 0) return;  // its UIDs are never used again
-    if (const auto noted = ledger_.leaving(leaving_); !noted) stop(noted.error());
+    if (const auto noted = note_leaving(); !noted) stop(noted.error());
+}
+
+Result<> Retrieval::note_leaving() {
+    std::vector<store::MessageId> ids = std::exchange(leaving_apart_, {});
+    for (const std::uint32_t index : std::exchange(leaving_, {})) {
+        ids.push_back(id_of(*listing_, index));
+        if (ids.size() < noted_together) continue;
+        if (auto noted = ledger_.leaving(ids); !noted) return noted;
+        ids.clear();
+    }
+    return ledger_.leaving(ids);
 }
 
 void Retrieval::absorb(Stored stored) {
@@ -306,7 +320,10 @@ void Retrieval::absorb(Stored stored) {
     }
     if (kept_long_enough(*errand_.fetch, stored.since, house_.clock.wall())) {
         removable_.push_back(stored.index);
-        leaving_.push_back(std::move(stored.id));
+        if (shared_[stored.index])
+            leaving_apart_.push_back(std::move(stored.id));
+        else
+            leaving_.push_back(stored.index);
     }
     if (stored.again) {
         ++harvest_.again;
@@ -345,12 +362,12 @@ void Retrieval::finish(const wire::Outcomes& outcomes) {
     if (!outcomes.complete && !harvest_.fault && !harvest_.braked)
         harvest_.fault = Fault{errand_.fetch->host, outcomes.cause, outcomes.temporary, 0};
     if (errand_.rehearsal || !outcomes.listed || !outcomes.well_formed || stopping_) return;
-    std::vector<store::MessageId> listed;
+    store::ListedUids listed;
     listed.reserve(listing_->count());
-    for (std::size_t i = 0; i < listing_->count(); ++i) listed.push_back(id_of(*listing_, i));
+    for (std::size_t i = 0; i < listing_->count(); ++i) listed.add(listing_->uid(i));
     const bool all = outcomes.complete && harvest_.skipped == 0 && harvest_.waiting.empty();
-    const auto forgotten =
-        ledger_.forget_unlisted(listing_->mailbox(), listing_->validity(), listed, all);
+    const auto forgotten = ledger_.forget_unlisted(listing_->mailbox(), listing_->validity(),
+                                                   std::move(listed), all);
     if (!forgotten) stop(forgotten.error());
 }
 

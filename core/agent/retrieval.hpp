@@ -92,6 +92,7 @@ class Retrieval {
     void release();
     wire::Progress progress();
     void settle(bool farewell);
+    Result<> note_leaving();
     void absorb(Stored stored);
     void finish(const wire::Outcomes& outcomes);
     void stop(Fault fault);
@@ -115,7 +116,9 @@ class Retrieval {
     bool stopping_ = false;
 
     std::vector<std::uint32_t> removable_;   // not yet told to the session
-    std::vector<store::MessageId> leaving_;  // all that was told to it
+    // All that was told to it: by index, and by identity where the server's name says too little.
+    std::vector<std::uint32_t> leaving_;
+    std::vector<store::MessageId> leaving_apart_;
 
     std::mutex room_;  // Sorter is asked from two threads
     std::optional<std::uint64_t> held_octets_;

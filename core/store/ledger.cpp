@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
-#include <unordered_set>
 
 #include "store/ledger_book.hpp"
 #include "store/maildir.hpp"
@@ -413,21 +412,19 @@ Result<> Ledger::leaving(std::span<const MessageId> ids) {
 }
 
 Result<std::size_t> Ledger::forget_unlisted(const std::string& mailbox, std::uint64_t validity,
-                                            std::span<const MessageId> listed, bool all) {
+                                            ListedUids listed, bool all) {
     State& state = *state_;
     if (auto may = state.may_write(); !may) return tl::unexpected(may.error());
-    std::unordered_set<MessageId, MessageIdHash> there;
-    there.reserve(listed.size());
+    listed.sort();
     const auto shared = [](const MessageId& id) {
-        return MessageId{id.mailbox, id.validity, id.uid.substr(0, id.uid.find(' '))};
+        return std::string_view(id.uid).substr(0, id.uid.find(' '));
     };
-    for (const MessageId& id : listed) there.insert(shared(id));
     std::vector<MessageId> gone;
     for (const auto& [id, entry] : state.book.entries()) {
-        if (id.mailbox == mailbox && entry.known.state == Known::State::done &&
-            (all || id.validity == validity) && !there.contains(shared(id))) {
-            gone.push_back(id);
-        }
+        if (id.mailbox != mailbox || entry.known.state != Known::State::done) continue;
+        // Under another validity a UID names another message.
+        const bool there = id.validity == validity && listed.contains(shared(id));
+        if ((all || id.validity == validity) && !there) gone.push_back(id);
     }
     if (gone.empty()) return 0;
     if (auto done = state.book.forget(gone); !done) return tl::unexpected(done.error());

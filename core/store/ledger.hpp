@@ -15,6 +15,7 @@
 // while writing the log nothing more is written: drop the Ledger and open it again.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -96,6 +97,23 @@ struct Known {
     bool leaving = false;
 };
 
+// The UIDs that a listing names, eight octets each. Of two that have one hash both count as named:
+// an entry is kept for longer then, and no harm is done.
+class ListedUids {
+  public:
+    void reserve(std::size_t count) { hashes_.reserve(count); }
+    void add(std::string_view uid) { hashes_.push_back(std::hash<std::string_view>()(uid)); }
+    void sort() { std::sort(hashes_.begin(), hashes_.end()); }
+    // Once they are sorted.
+    bool contains(std::string_view uid) const {
+        return std::binary_search(hashes_.begin(), hashes_.end(),
+                                  std::hash<std::string_view>()(uid));
+    }
+
+  private:
+    std::vector<std::size_t> hashes_;
+};
+
 class Ledger {
   public:
     enum class Use { write, look };  // `look` takes no lock and changes nothing (--dry-run)
@@ -139,12 +157,12 @@ class Ledger {
     // before: the answer may be lost. What is not known is passed over.
     Result<> leaving(std::span<const MessageId> ids);
 
-    // Drops what `mailbox` holds no more. `listed` must be a complete, well-formed listing; a UIDL
+    // Drops what `mailbox` holds no more. `listed` must be of a complete, well-formed listing; a UIDL
     // stands for all messages that share it. What is staged stays. Entries of another validity than
     // this one are dropped too where `all` of the listing was dealt with: until then adopt() may
     // still want them. Returns how many were dropped.
     Result<std::size_t> forget_unlisted(const std::string& mailbox, std::uint64_t validity,
-                                        std::span<const MessageId> listed, bool all);
+                                        ListedUids listed, bool all);
 
   private:
     struct State;

@@ -48,8 +48,8 @@ class Listing {
 
 // How much is under way at once, and how it is handed on.
 struct Window {
-    std::size_t messages = 64;       // asked for and not yet there, and …
-    std::uint64_t octets = 1 << 20;  // … their announced octets, where it is more than one
+    std::size_t messages = 256;      // asked for and not yet there, and …
+    std::uint64_t octets = 4 << 20;  // … their announced octets, where it is more than one
     std::size_t chunk = 256 * 1024;  // octets gathered before they are handed on, or …
     std::size_t chunk_messages = 64; // … messages
     std::uint64_t message_size = 0;  // octets; a larger message is skipped; 0: no limit

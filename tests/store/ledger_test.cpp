@@ -68,8 +68,8 @@ bool fetch(disk::Disk& disk, std::vector<Message>& server, unsigned& unique) {
         const auto known = ledger->known(id_of(message.uid));
         return known && known->state == Known::State::done;
     });
-    std::vector<MessageId> listed;
-    for (const Message& message : server) listed.push_back(id_of(message.uid));
+    ListedUids listed;
+    for (const Message& message : server) listed.add(message.uid);
     return ledger->forget_unlisted("INBOX", 7, listed, true).has_value();
 }
 
@@ -327,7 +327,8 @@ TEST_CASE("Messages that share a UIDL are forgotten when it is listed no more") 
     std::vector<Collected> batch;
     for (const char* uid : {"u", "u abc", "v abc"}) batch.push_back({{"", 0, uid}, 1, "abc", {}});
     REQUIRE(ledger->deliver(std::move(batch)));
-    const std::vector<MessageId> listed = {{"", 0, "u"}};
+    ListedUids listed;
+    listed.add("u");
     CHECK(ledger->forget_unlisted("", 0, listed, true).value() == 1);
     CHECK(ledger->known({"", 0, "u abc"}));
     CHECK(ledger->forget_unlisted("", 0, {}, true).value() == 2);
