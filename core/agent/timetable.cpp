@@ -110,7 +110,7 @@ void Timetable::again(Job job, WallTime when) {
     if (at == entries_.end()) return;
     at->second.destination = std::move(job.destination);
     if (!job.tried.empty() || !job.settled.empty())
-        at->second.rest = Rest{std::move(job.tried), std::move(job.settled)};
+        at->second.rest = std::make_unique<Rest>(Rest{std::move(job.tried), std::move(job.settled)});
     if (when > now_) return wait(*at, when);
     // Its round goes on: whoever serves the lane now may take it.
     at->second.when = when;

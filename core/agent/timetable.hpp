@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -61,7 +62,7 @@ class Timetable {
         WallTime when{};
         std::string destination;
         State state = State::waiting;
-        std::optional<Rest> rest;
+        std::unique_ptr<Rest> rest;  // few have one
     };
     using Entries = std::unordered_map<std::string, Entry>;
 

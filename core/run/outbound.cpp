@@ -163,6 +163,22 @@ net::Task<Outbound::Ending> Outbound::try_hop(const std::string& lane, const Hop
     co_return ending;
 }
 
+// What a session came to.
+Outbound::Ending Outbound::ending_of(const agent::Transfer& transfer, const Result<>& end,
+                                     const std::string& host) {
+    Ending ending;
+    ending.served = transfer.messages() != 0 || (end && !transfer.no_service());
+    if (ending.served) return ending;
+    if (!end) ending.reply = {451, "4.3.0", end.error().text()};
+    if (!transfer.no_service()) return ending;
+    const smtp::NoService& no = *transfer.no_service();
+    ending.reply = reply_of(host, no);
+    ending.handshake = no.handshake;
+    if (!end) ending.reply.text += ": " + end.error().text();
+    if (no.doing == "AUTH") secret_.clear();
+    return ending;
+}
+
 net::Task<Outbound::Ending> Outbound::call(Call& call, bool with_tls) {
     using Tls = smtp::ClientSettings::Tls;
     const Hop& hop = call.hop;
@@ -190,15 +206,7 @@ net::Task<Outbound::Ending> Outbound::call(Call& call, bool with_tls) {
         agent::Transfer transfer(dispatch_, call.route);
         smtp::ClientSession session(std::move(settings));
         const Result<> end = co_await net::drive(stream, session, transfer, means);
-        ending.served = transfer.messages() != 0 || (end && !transfer.no_service());
-        if (!ending.served && !end) ending.reply = {451, "4.3.0", end.error().text()};
-        if (transfer.no_service() && !ending.served) {
-            const smtp::NoService& no = *transfer.no_service();
-            ending.reply = reply_of(hop.host, no);
-            ending.handshake = no.handshake;
-            if (!end) ending.reply.text += ": " + end.error().text();
-            if (no.doing == "AUTH") secret_.clear();
-        }
+        ending = ending_of(transfer, end, hop.host);
     }
     lines_.erase(line);
     ended();

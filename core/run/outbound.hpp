@@ -58,6 +58,7 @@ class Outbound {
                                                     std::vector<Hop>& hops);
     net::Task<Ending> try_hop(const std::string& lane, const Hop& hop, const config::Server& server);
     net::Task<Ending> call(Call& call, bool with_tls);
+    Ending ending_of(const agent::Transfer& transfer, const Result<>& end, const std::string& host);
     void ended();
 
     net::Loop& loop_;
