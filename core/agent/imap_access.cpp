@@ -7,6 +7,15 @@
 
 namespace mailhandler::agent {
 
+namespace {
+
+// Our own words about a name that a client gave, without errno's behind them.
+std::string sentence(const Fault& fault) {
+    return "It " + fault.cause.substr(0, fault.cause.rfind(": "));
+}
+
+}  // namespace
+
 ImapAccess::ImapAccess(Mailroom& room, store::Mailboxes& mailboxes, Logins& logins,
                        const imap::Client& client, Watch watch, Offer offer)
     : room_(room), mailboxes_(mailboxes), logins_(logins), client_(client),
@@ -26,9 +35,9 @@ imap::Verdict ImapAccess::refused(const Fault& fault) const {
     switch (fault.error) {
         case ENOENT: return imap::no(Code::nonexistent);
         case EEXIST: return imap::no(Code::already_exists);
-        case EINVAL: return imap::no(Code::cannot, fault.cause);
-        case EADDRINUSE: return imap::no(Code::use_attr, fault.cause);
-        case EAGAIN: return imap::no(Code::in_use, fault.cause);
+        case EINVAL: return imap::no(Code::cannot, sentence(fault));
+        case EADDRINUSE: return imap::no(Code::use_attr, sentence(fault));
+        case EAGAIN: return imap::no(Code::in_use, sentence(fault));
         default: break;
     }
     room_.log.warning(fault.text());

@@ -154,7 +154,7 @@ Result<> Folders::create(std::string_view name, SpecialUse use) {
         if (!folders) return tl::unexpected(folders.error());
         for (const Folder& each : *folders)
             if (each.use == use)
-                return fail_errno(*path, fmt::format("cannot be it, {} is", each.name), EADDRINUSE);
+                return fail_errno(*path, fmt::format("cannot have that use, {} has it", each.name), EADDRINUSE);
     }
     if (auto made = make_inbox(); !made) return made;
     if (auto made = disk_.make_directory(*path); !made) return made;

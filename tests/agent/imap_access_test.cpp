@@ -110,6 +110,7 @@ TEST_CASE("IMAP: who logs in sees INBOX, whatever was there before") {
     CHECK(selected.uid_next == 1);
     CHECK(session.select("Nowhere").verdict.code == Code::nonexistent);
     CHECK(session.select("a/b").verdict.code == Code::cannot);
+    CHECK(session.select("a/b").verdict.text == "It is no name for a folder");
 }
 
 TEST_CASE("IMAP: two sessions of one mailbox tell each other what they do") {
