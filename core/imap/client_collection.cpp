@@ -40,7 +40,8 @@ std::string ClientCollection::next_set(std::uint64_t tag) {
         remaining() == 0)
         return {};
     UidSets set(*listing_);
-    if (!alone_.empty()) {
+    const bool again = !alone_.empty();
+    if (again) {
         set.add(alone_.front());
         alone_.pop_front();
     } else {
@@ -52,7 +53,7 @@ std::string ClientCollection::next_set(std::uint64_t tag) {
         }
     }
     std::string text = set.text();
-    orders_.push_back({tag, set.take(), 0});
+    orders_.push_back({tag, set.take(), 0, again});
     orders_.back().left = orders_.back().indexes.size();
     for (const std::uint32_t index : orders_.back().indexes) states_[index] = tag;
     return text;
@@ -91,7 +92,16 @@ bool ClientCollection::end_body(std::optional<std::uint64_t> uid, bool nil) {
     const auto index = uid ? listing_->find(static_cast<Uid>(*uid)) : std::nullopt;
     if (!index || states_[*index] == idle || states_[*index] == had) return false;
     const std::uint64_t tag = std::exchange(states_[*index], had);
-    for (Order& order : orders_) order.left -= order.tag == tag ? 1 : 0;
+    const auto order = std::find_if(orders_.begin(), orders_.end(),
+                                    [tag](const Order& each) { return each.tag == tag; });
+    if (order == orders_.end()) return false;
+    --order->left;
+    if (nil && !order->again) {
+        pieces_.pop_back();
+        states_[*index] = idle;
+        alone_.push_back(*index);
+        return true;
+    }
     wire::Piece& last = piece();
     last.index = *index;
     ++ended_;
@@ -121,9 +131,9 @@ void ClientCollection::answered(std::uint64_t tag, bool ok, std::string_view wor
     const auto order = std::find_if(orders_.begin(), orders_.end(),
                                     [tag](const Order& each) { return each.tag == tag; });
     if (order == orders_.end()) throw std::logic_error("imap: an answer to no command");
-    const bool single = order->indexes.size() == 1;
+    const bool single = order->again || order->indexes.size() == 1;
     for (const std::uint32_t index : order->indexes) {
-        if (states_[index] == had) continue;
+        if (states_[index] != tag) continue;
         if (ok) {
             ++counts_.gone;
             end(index, wire::Piece::End::gone);

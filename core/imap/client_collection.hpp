@@ -3,8 +3,9 @@
 //
 // Commands ask for many messages each, and two are under way: while one is answered the next is
 // there already. One counts as under way until its messages have come, for its OK may be long in
-// coming: Dovecot puts it off while there are other commands. A server that answers NO or BAD because of one bad message has that command's
-// others asked for one by one. What OK leaves out is gone.
+// coming: Dovecot puts it off while there are other commands. A server that answers NO or BAD because
+// of one bad message has that command's others asked for one by one. What OK leaves out is gone. So is
+// what Dovecot answers with NIL because somebody removed it meanwhile: it is asked for once more.
 #pragma once
 
 #include <cstdint>
@@ -54,6 +55,7 @@ class ClientCollection {
         std::uint64_t tag = 0;
         std::vector<std::uint32_t> indexes;
         std::size_t left = 0;  // of them that have not come
+        bool again = false;    // one that was asked for before
     };
     // Of a message: not asked for, come or given up, or asked for by the command of this tag.
     static constexpr std::uint64_t idle = 0, had = ~0ull;

@@ -5,7 +5,7 @@ each of them hidden.
 Stamped messages of the corpus lie in Dovecot's maildir; imaplib reads what it makes of them. After
 `mailhandler fetch` each must lie with exactly the right people, once, octet for octet; a second run
 brings nothing; after Dovecot has numbered the mailbox anew (its index files are gone) nothing comes
-twice. Then `fetch --watch` waits, and what is appended must be there soon. Between the two a relay
+twice; what somebody else removes in mid-run comes whole or not at all. Then `fetch --watch` waits, and what is appended must be there soon. Between the two a relay
 counts octets, and how often the line turns. Where all is well, faults are planted in what was stored.
 """
 
@@ -107,6 +107,34 @@ def watch(binary, root, port, count):
     return times, [] if process.returncode == 0 else [f"fetch --watch ended with {process.returncode}: {said}"]
 
 
+def vanishing(relay, binary, root, held):
+    """Somebody else removes messages between the listing and their FETCH: each comes whole, or not at all."""
+    numbers = [800_000 + n * len(PEOPLE) for n in range(60)]
+    messages = {number: stamped(number, b"Subject: x\r\n\r\n%d\r\n" % number) for number in numbers}
+    client = connect(DOVECOT_IMAP)
+    uids = [client.append("INBOX", None, None, octets)[1][0].split(b"]")[0].split()[-1].decode()
+            for octets in messages.values()]
+    removed = []
+
+    def remove(octets):
+        if removed or b"BODY.PEEK[]" not in octets:
+            return
+        removed.extend(numbers[::3])
+        client.uid("STORE", ",".join(uids[::3]), "+FLAGS.SILENT", r"(\Deleted)")
+        client.expunge()
+
+    relay.look = remove
+    faults = run_fetch.fetch(binary, root, 0)[0]
+    relay.look = lambda octets: None
+    client.logout()
+    if not removed:
+        faults.append("nothing was removed in mid-run")
+    have = {sender for sender, _ in run_fetch.stored(root)}
+    held = held + [run_fetch.Message(octets) for number, octets in messages.items()
+                   if number not in removed or f"s{number}@customer.example" in have]
+    return held, faults + run_fetch.judge(root, held)
+
+
 def from_dovecot(how, extra, binary, place, messages):
     box = place / "dovecot/mail" / LOGIN
     fill(box, messages)
@@ -144,6 +172,9 @@ def one(how, binary, place, port, held, change):
         faults += said + run_fetch.judge(root, held)
         change()
         faults += run_fetch.fetch(binary, root, 0)[0] + run_fetch.judge(root, held)
+        if how == "no COMPRESS":  # the relay can read it
+            held, said = vanishing(relay, binary, root, held)
+            faults += said
         configure(root, keep="0")
         faults += run_fetch.fetch(binary, root, 0)[0] + run_fetch.judge(root, held)
         if left := len(held_by(port)):
