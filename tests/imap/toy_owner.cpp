@@ -341,6 +341,7 @@ Answer ToyOwner::take(Select& question) {
 Answer ToyOwner::take(Refresh&) {
     Refreshed refreshed;
     refreshed.verdict = note("Refresh " + std::to_string(++refreshes_));
+    if (!refreshed.verdict.ok) return refreshed;
     for (const auto& event : dialog_.answers_to(log_.back())) happen(event);
     refreshed.verdict = Verdict();
     refreshed.changes = changes();
