@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Every command and every response code of the IMAP server stands in a dialog (tests/dialogs/imap).
+"""Every command and every response code of IMAP, at both ends, stands in a dialog (tests/dialogs/imap).
 
 Read off the sources: the verbs of the command table, the codes and untagged responses in the string
 literals of core/imap. A verb needs an answer OK (SETQUOTA: NO), one that is BAD, and, where UID may stand
-before it, one with UID. So a command or code that is added without a dialog fails here.
+before it, one with UID. Of the client, the commands that it gives and the codes that it looks for. So a command or code that is added without a dialog fails here.
 """
 
 import pathlib
@@ -17,14 +17,14 @@ LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 CODE = re.compile(r"\[([A-Z][A-Z-]+(?: [A-Z]{4,})?)")
 LINE_OF_SELECT = re.compile(r'\bline\("([A-Z]+)"')
 UNTAGGED = re.compile(r"^\* ([A-Z]{2,})")
-# Status words, and what a number stands before.
+LOOKED_FOR = re.compile(r'(?:any_of|code_argument)\(\w+, (\{[^}]*\}|"[A-Z-]+")\)')
 NEVER_OK = {"SETQUOTA"}
 
 
-def sources(tree):
-    """The server's half of the room."""
+def sources(tree, client=False):
+    """The server's half of the room, or the client's."""
     for path in sorted((tree / "core/imap").glob("*.cpp")):
-        if not path.name.startswith("client_"):
+        if path.name.startswith("client_") == client:
             yield path.read_text()
 
 
@@ -78,7 +78,26 @@ def complaints(tree):
     for word in sorted(untagged):
         if not any(line.startswith(f"* {word}") for line in server):
             wrong.append(f"no dialog has the response * {word}")
-    return wrong
+    return wrong + of_client(tree, verbs)
+
+
+def of_client(tree, verbs):
+    """What is wrong with the client's dialogs."""
+    commands, codes, said, heard = set(), set(), set(), set()
+    for text in sources(tree, client=True):
+        for literal in LITERAL.findall(text):
+            words = literal.removeprefix("UID ").split(" ")
+            commands.update({words[0]} & (verbs.keys() | {"FETCH", "STORE"}))
+        for found in LOOKED_FOR.findall(text):
+            codes.update(LITERAL.findall(found))
+    for path in (tree / "tests/dialogs/imap").glob("client_*.dialog"):
+        for line in path.read_text().splitlines():
+            if found := re.match(r"C: \w+ (?:UID )?([A-Z]+)", line):
+                said.add(found[1])
+            if found := re.match(r"S: (?:\*|\w+) \w+ \[([A-Z-]+)[ \]]", line):
+                heard.add(found[1])
+    return [f"no dialog has the client's {command}" for command in sorted(commands - said)] + [
+        f"no dialog has the response code {code}, which the client looks for" for code in sorted(codes - heard)]
 
 
 SOURCE = '''const S::Verb S::verbs[] = {
@@ -98,6 +117,13 @@ S: c OK x
 C: d FETCH
 S: d BAD x
 """
+CLIENT = 'void g() { send("NOOP"); if (any_of(line, {"LIMIT", "INUSE"})) return; code_argument(line, "ALERT"); }'
+CLIENT_DIALOG = """== a
+C: a NOOP
+S: a NO [LIMIT] x
+S: a NO [INUSE] x
+S: * OK [ALERT] x
+"""
 # (a line of the dialog that is taken away, part of the complaint)
 PLANTED = [
     ("S: a OK [CANNOT] x\n", "NOOP answered OK"),
@@ -105,6 +131,9 @@ PLANTED = [
     ("S: b BAD x\n", "NOOP answered BAD"),
     ("S: c OK x\n", "UID FETCH"),
     ("S: * LIST ()\n", "response * LIST"),
+    ("C: a NOOP\n", "the client's NOOP"),
+    ("S: a NO [INUSE] x\n", "code INUSE, which"),
+    ("S: * OK [ALERT] x\n", "code ALERT, which"),
 ]
 
 
@@ -123,8 +152,9 @@ class Dialogs(unittest.TestCase):
                 (tree / "core/imap").mkdir(parents=True)
                 (tree / "tests/dialogs/imap").mkdir(parents=True)
                 (tree / "core/imap/server.cpp").write_text(SOURCE)
-                (tree / "tests/dialogs/imap/server_a.dialog").write_text(DIALOG.replace(taken, "", 1)
-                                                                         if taken else DIALOG)
+                (tree / "core/imap/client_login.cpp").write_text(CLIENT)
+                for end, dialog in (("server", DIALOG), ("client", CLIENT_DIALOG)):
+                    (tree / f"tests/dialogs/imap/{end}_a.dialog").write_text(dialog.replace(taken, "", 1))
                 wrong = complaints(tree)
                 if complaint is None:
                     self.assertEqual(wrong, [])
