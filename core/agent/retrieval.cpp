@@ -13,7 +13,6 @@ namespace {
 
 // Names written to the ledger by one sync: a mailbox of any size costs the memory of these.
 constexpr std::size_t noted_together = 2048;
-
 store::MessageId id_of(const wire::Listing& listing, std::size_t index) {
     return {listing.mailbox(), listing.validity(), listing.uid(index)};
 }
@@ -144,6 +143,13 @@ wire::Plan Retrieval::plan(const wire::Listing& listing) {
         const bool reused = known && known->leaving && listing.validity() == 0;
         if (!known || shared_[i] || reused || known->size != listing.size(i) ||
             known->state != store::Known::State::done) {
+            const auto lacking = known || shared_[i] || errand_.rehearsal
+                                     ? std::nullopt
+                                     : still_lacks(id, listing.size(i));
+            if (lacking) {
+                ++harvest_.waiting[*lacking];
+                continue;
+            }
             plan.fetch.push_back(i);
             octets += listing.size(i);
             continue;
@@ -249,10 +255,15 @@ void Retrieval::sort(std::uint32_t index, Gathered message) {
     if (!result) return stop(result.error());
     parcel.sorted = std::move(*result);
     if (first_) return keep_back(std::move(parcel));
-    if (parcel.sorted.stays.empty())
-        deposit_->put(std::move(parcel));
-    else
-        ++harvest_.waiting[parcel.sorted.stays];
+    put(std::move(parcel));
+}
+
+void Retrieval::put(Parcel parcel) {
+    if (parcel.sorted.stays.empty()) return deposit_->put(std::move(parcel));
+    ++harvest_.waiting[parcel.sorted.stays];
+    if (!parcel.sorted.lacks || parcel.shared) return;
+    parcel.sorted.lacks->size = parcel.size;
+    waiting_.emplace_back(std::move(parcel.id), std::move(*parcel.sorted.lacks));
 }
 
 // --- a first run --------------------------------------------------------------------------
@@ -270,12 +281,7 @@ void Retrieval::keep_back(Parcel parcel) {
 
 void Retrieval::release() {
     first_ = false;
-    for (Parcel& parcel : std::exchange(kept_back_, {})) {
-        if (parcel.sorted.stays.empty())
-            deposit_->put(std::move(parcel));
-        else
-            ++harvest_.waiting[parcel.sorted.stays];
-    }
+    for (Parcel& parcel : std::exchange(kept_back_, {})) put(std::move(parcel));
 }
 
 // --- durable ------------------------------------------------------------------------------
@@ -348,6 +354,7 @@ void Retrieval::finish(const wire::Outcomes& outcomes) {
     if (deposit_) {
         deposit_->finish();
         (void)progress();
+        note_waiting();
     }
     kept_back_.clear();
     harvest_.deleted = outcomes.deleted.size();
@@ -376,30 +383,10 @@ void Retrieval::stop(Fault fault) {
     if (!harvest_.fault) harvest_.fault = std::move(fault);
 }
 
-Result<bool> Retrieval::mailbox_takes(const route::ToMailbox& target, std::uint64_t octets) {
-    if (target.quota == 0) return true;
-    const std::lock_guard lock(room_);
-    const std::string maildir = house_.layout.maildir(target.mailbox);
-    auto fits = house_.quotas.fits_now(maildir, target.quota, octets);
-    if (house_.quotas.due(maildir) || !fits) {
-        if (const auto usage = house_.quotas.refresh(maildir); !usage)
-            return tl::unexpected(usage.error());
-        fits = house_.quotas.fits_now(maildir, target.quota, octets);
-    }
-    if (fits.value_or(true)) house_.quotas.delivered(maildir, octets);
-    return fits.value_or(true);
-}
-
-Result<bool> Retrieval::held_takes(std::uint64_t octets) {
-    const std::lock_guard lock(room_);
-    if (!held_octets_) {
-        const auto usage = store::Held(house_.disk, house_.layout).usage();
-        if (!usage) return tl::unexpected(usage.error());
-        held_octets_ = usage->octets;
-    }
-    if (*held_octets_ + octets > errand_.held_size) return false;
-    *held_octets_ += octets;
-    return true;
+// A ledger that cannot be written has said so already, or costs no more than another fetch.
+void Retrieval::note_waiting() {
+    if (const auto noted = ledger_.wait(std::exchange(waiting_, {})); !noted)
+        house_.log.warning(noted.error().text());
 }
 
 }  // namespace mailhandler::agent

@@ -98,7 +98,13 @@ class Retrieval {
     void stop(Fault fault);
 
     Result<bool> mailbox_takes(const route::ToMailbox& target, std::uint64_t octets);
+    Result<bool> fits(const route::MailboxName& mailbox, std::uint64_t quota, std::uint64_t octets);
     Result<bool> held_takes(std::uint64_t octets);
+    Result<bool> held_fits(std::uint64_t octets);
+    // Why a message that waited for room when it was last seen still has to; nothing: it need not.
+    std::optional<std::string> still_lacks(const store::MessageId& id, std::uint64_t size);
+    void put(Parcel parcel);
+    void note_waiting();
 
     Storehouse& house_;
     const Errand errand_;
@@ -120,8 +126,11 @@ class Retrieval {
     std::vector<std::uint32_t> leaving_;
     std::vector<store::MessageId> leaving_apart_;
 
+    std::vector<std::pair<store::MessageId, store::Wait>> waiting_;  // not yet in the ledger
+
     std::mutex room_;  // Sorter is asked from two threads
-    std::optional<std::uint64_t> held_octets_;
+    std::uint64_t held_octets_ = 0;
+    std::optional<Instant> held_looked_;
     Sorter sorter_;
     std::optional<Deposit> deposit_;  // last: its thread uses the rest
 };

@@ -117,7 +117,9 @@ class Composer {
             if (!world_.mailbox_takes) break;
             const auto takes = world_.mailbox_takes(*need.first, need.second);
             if (!takes) return tl::unexpected(takes.error());
-            if (!*takes) return stay("the mailbox " + mailbox.text() + " is full");
+            if (*takes) continue;
+            sorted_.lacks = store::Wait{0, mailbox.domain(), mailbox.local()};
+            return stay(no_room_in(&mailbox));
         }
         return {};
     }
@@ -158,7 +160,9 @@ class Composer {
         if (octets == 0 || !world_.held_takes) return {};
         const auto takes = world_.held_takes(octets);
         if (!takes) return tl::unexpected(takes.error());
-        return *takes ? Result<>() : stay("the held area is full");
+        if (*takes) return {};
+        sorted_.lacks.emplace();
+        return stay(no_room_in(nullptr));
     }
 
     store::HeldNote note_of(const Fate& fate, const SetAside& aside) const {
@@ -203,6 +207,10 @@ bool is_whole(const Arrived& message) {
 }
 
 }  // namespace
+
+std::string no_room_in(const route::MailboxName* mailbox) {
+    return mailbox ? "the mailbox " + mailbox->text() + " is full" : "the held area is full";
+}
 
 Result<Sorted> Sorter::stage(const Arrived& message, Judged judged) const {
     Sorted sorted;

@@ -125,8 +125,12 @@ struct Sorted {
     std::vector<store::Copy> copies;  // for Collected::copies
     std::vector<HandedCopy> handed;   // to be handed over before those
     std::string stays;                // why it stays on the server; then there are no copies
+    std::optional<store::Wait> lacks;  // … where that is room; without the size
     std::uint64_t dropped = 0;        // recipients
 };
+
+// Sorted::stays of what lacks room in a mailbox, or (null) in the held area.
+std::string no_room_in(const route::MailboxName* mailbox);
 
 class Sorter {
   public:

@@ -118,7 +118,8 @@ Result<Delivery> Delivery::write(disk::Disk& disk, const std::string& maildir,
     state->maildir = maildir;
     state->directory = maildir + (placing ? "/cur" : "/new");
     state->hidden = fmt::format("{}/tmp/{}", maildir, base_name);
-    state->visible = fmt::format("{}/{},S={},W={}", state->directory, base_name, size, size);
+    state->visible = fmt::format("{}/{}{}", state->directory, base_name,
+                                 sizes_in_name(size, content->pieces, spilled != nullptr));
     if (placing) state->visible += ":2," + placing->letters;
     state->size = size;
     auto file = create_in_tmp(disk, maildir, state->hidden);

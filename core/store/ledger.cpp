@@ -73,8 +73,10 @@ Result<Copy> copy_to_maildir(const Layout& layout, const std::string& domain,
         size = *known;
     }
     for (const std::string& part : parts) size += part.size();
-    return Copy{layout.stage_dir(domain), recipient, maildir + "/new",
-                fmt::format("{},S={},W={}", base_name, size, size), std::move(parts), spilled};
+    const std::vector<std::string_view> views(parts.begin(), parts.end());
+    std::string name = base_name + sizes_in_name(size, views, spilled != nullptr);
+    return Copy{layout.stage_dir(domain), recipient, maildir + "/new", std::move(name),
+                std::move(parts), spilled};
 }
 
 struct Ledger::State {
@@ -299,6 +301,22 @@ std::optional<Known> Ledger::known(const MessageId& id) const {
     return found->second.known;
 }
 
+std::optional<Wait> Ledger::waits(const MessageId& id) const {
+    const auto found = state_->book.waits().find(id);
+    if (found == state_->book.waits().end()) return {};
+    return found->second;
+}
+
+Result<> Ledger::wait(std::span<const std::pair<MessageId, Wait>> messages) {
+    State& state = *state_;
+    if (auto may = state.may_write(); !may) return may;
+    std::vector<std::pair<MessageId, Wait>> fresh;
+    for (const auto& each : messages)
+        if (waits(each.first) != each.second) fresh.push_back(each);
+    if (fresh.empty()) return {};
+    return state.book.wait(fresh);
+}
+
 std::size_t Ledger::size() const { return state_->book.entries().size(); }
 bool Ledger::never_used() const { return state_->book.never_used(); }
 std::size_t Ledger::damaged() const { return state_->book.damaged(); }
@@ -425,6 +443,10 @@ Result<std::size_t> Ledger::forget_unlisted(const std::string& mailbox, std::uin
         // Under another validity a UID names another message.
         const bool there = id.validity == validity && listed.contains(shared(id));
         if ((all || id.validity == validity) && !there) gone.push_back(id);
+    }
+    for (const auto& [id, wait] : state.book.waits()) {
+        const bool there = id.validity == validity && listed.contains(shared(id));
+        if (id.mailbox == mailbox && !there && !known(id)) gone.push_back(id);
     }
     if (gone.empty()) return 0;
     if (auto done = state.book.forget(gone); !done) return tl::unexpected(done.error());

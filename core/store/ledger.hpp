@@ -26,6 +26,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -97,6 +98,14 @@ struct Known {
     bool leaving = false;
 };
 
+// A message that was fetched and stays on the server for lack of room: until there is some it need not
+// be fetched again.
+struct Wait {
+    std::uint64_t size = 0;     // octets, as on the server
+    std::string domain, local;  // of the mailbox that is full; empty: the held area is
+    bool operator==(const Wait&) const = default;
+};
+
 // The UIDs that a listing names, eight octets each. Of two that have one hash both count as named:
 // an entry is kept for longer then, and no harm is done.
 class ListedUids {
@@ -133,6 +142,9 @@ class Ledger {
     // What is known of a message; nothing: it is to be fetched. Where size or hash differ from the
     // message at hand, the server has used its UID again: it is a new message.
     std::optional<Known> known(const MessageId& id) const;
+    // What it waits for, as noted by wait(); nothing once it was delivered or is listed no more.
+    std::optional<Wait> waits(const MessageId& id) const;
+    Result<> wait(std::span<const std::pair<MessageId, Wait>> messages);
     std::size_t size() const;     // messages known
     bool never_used() const;      // nothing was ever collected from this account
     std::size_t damaged() const;  // lines passed over when reading

@@ -80,11 +80,14 @@ bool LedgerBook::apply(Fields& fields) {
                 }
                 entry.moves.push_back({std::move(fields[at]), std::move(fields[at + 1])});
             }
+            waits_.erase(id);
             entries_.insert_or_assign(std::move(id), std::move(entry));
             return true;
         }
+        case 'W': return apply_wait(std::move(id), fields);
         case 'F':
             entries_.erase(id);
+            waits_.erase(id);
             return true;
         case 'L':
             if (const auto found = entries_.find(id); found != entries_.end())
@@ -101,6 +104,20 @@ bool LedgerBook::apply(Fields& fields) {
         }
         default: return false;
     }
+}
+
+bool LedgerBook::apply_wait(MessageId id, Fields& fields) {
+    if (fields.size() != 7) return false;
+    const auto size = number(fields[4]);
+    if (!size) return false;
+    waits_.insert_or_assign(std::move(id),
+                            Wait{*size, std::move(fields[5]), std::move(fields[6])});
+    return true;
+}
+
+void LedgerBook::append_wait(std::string& to, const MessageId& id, const Wait& wait) {
+    append_record(to, {"W", id.mailbox, std::to_string(id.validity), id.uid,
+                       std::to_string(wait.size), wait.domain, wait.local});
 }
 
 void LedgerBook::take_over(const MessageId& id, const MessageId& old) {
@@ -160,7 +177,10 @@ Result<> LedgerBook::stage(const std::vector<std::pair<MessageId, Entry>>& stage
     std::string records;
     for (const auto& [id, entry] : staged) append_entry(records, id, entry);
     if (auto done = append(records, staged.size()); !done) return done;
-    for (const auto& [id, entry] : staged) entries_.insert_or_assign(id, entry);
+    for (const auto& [id, entry] : staged) {
+        waits_.erase(id);
+        entries_.insert_or_assign(id, entry);
+    }
     return {};
 }
 
@@ -168,7 +188,10 @@ Result<> LedgerBook::finish(const std::vector<std::pair<MessageId, Known>>& done
     std::string records;
     for (const auto& [id, known] : done) append_entry(records, id, {known, {}});
     if (auto wrote = append(records, done.size()); !wrote) return wrote;
-    for (const auto& [id, known] : done) entries_.insert_or_assign(id, Entry{known, {}});
+    for (const auto& [id, known] : done) {
+        waits_.erase(id);
+        entries_.insert_or_assign(id, Entry{known, {}});
+    }
     return {};
 }
 
@@ -178,7 +201,18 @@ Result<> LedgerBook::forget(const std::vector<MessageId>& ids) {
         append_record(records, {"F", id.mailbox, std::to_string(id.validity), id.uid});
     }
     if (auto done = append(records, ids.size()); !done) return done;
-    for (const MessageId& id : ids) entries_.erase(id);
+    for (const MessageId& id : ids) {
+        entries_.erase(id);
+        waits_.erase(id);
+    }
+    return {};
+}
+
+Result<> LedgerBook::wait(const std::vector<std::pair<MessageId, Wait>>& waits) {
+    std::string records;
+    for (const auto& [id, wait] : waits) append_wait(records, id, wait);
+    if (auto done = append(records, waits.size()); !done) return done;
+    for (const auto& [id, wait] : waits) waits_.insert_or_assign(id, wait);
     return {};
 }
 
@@ -207,15 +241,17 @@ Result<> LedgerBook::adopt(const std::vector<std::pair<MessageId, MessageId>>& p
 }
 
 Result<> LedgerBook::compact() {
-    if (records_ < 2 * entries_.size() + few) return {};
+    const std::size_t living = entries_.size() + waits_.size();
+    if (records_ < 2 * living + few) return {};
     if (auto whole = sound(); !whole) return whole;
     std::string records;
     for (const auto& [id, entry] : entries_) append_entry(records, id, entry);
+    for (const auto& [id, wait] : waits_) append_wait(records, id, wait);
     broken_ = true;
     log_.reset();
     if (auto done = disk::replace_file(disk_, path_, records); !done) return done;
     whole_ = records.size();
-    records_ = entries_.size();
+    records_ = living;
     broken_ = false;
     return {};
 }

@@ -38,6 +38,8 @@ class LedgerBook {
 
     Result<> read();
     const Entries& entries() const { return entries_; }
+    using Waits = std::unordered_map<MessageId, Wait, MessageIdHash>;
+    const Waits& waits() const { return waits_; }
     std::size_t damaged() const { return damaged_; }
     bool never_used() const { return never_used_; }
     // Fails after a fault while writing: what the log says may be more than entries() does.
@@ -48,6 +50,7 @@ class LedgerBook {
     Result<> stage(const std::vector<std::pair<MessageId, Entry>>& staged);
     Result<> finish(const std::vector<std::pair<MessageId, Known>>& done);
     Result<> forget(const std::vector<MessageId>& ids);
+    Result<> wait(const std::vector<std::pair<MessageId, Wait>>& waits);
     Result<> leave(const std::vector<MessageId>& ids);  // all of them are known
     // Pairs of a new name and the old one, whose entry it takes over.
     Result<> adopt(const std::vector<std::pair<MessageId, MessageId>>& pairs);
@@ -58,14 +61,17 @@ class LedgerBook {
   private:
     using Fields = std::vector<std::string>;
     bool apply(Fields& fields);
+    bool apply_wait(MessageId id, Fields& fields);
     void take_over(const MessageId& id, const MessageId& old);
     Result<> append(const std::string& records, std::size_t count);
     void append_entry(std::string& to, const MessageId& id, const Entry& entry) const;
+    static void append_wait(std::string& to, const MessageId& id, const Wait& wait);
     std::string relative(const std::string& path) const;
 
     disk::Disk& disk_;
     const std::string path_, base_;
     Entries entries_;
+    Waits waits_;  // of what is not among the entries
     std::unique_ptr<disk::File> log_;
     std::uint64_t whole_ = 0;  // octets of the log up to its last whole record
     std::size_t records_ = 0, damaged_ = 0;

@@ -49,6 +49,18 @@ std::optional<std::uint64_t> size_in_name(std::string_view file, char which) {
     return number_after(without_flags(file), tag);
 }
 
+std::string sizes_in_name(std::uint64_t size, std::span<const std::string_view> parts, bool more) {
+    std::uint64_t bare = 0;
+    char last = '\0';
+    for (const std::string_view part : parts) {
+        for (auto at = part.find('\n'); at != part.npos; at = part.find('\n', at + 1))
+            bare += (at == 0 ? last : part[at - 1]) != '\r';
+        if (!part.empty()) last = part.back();
+    }
+    if (bare != 0 && more) return fmt::format(",S={}", size);
+    return fmt::format(",S={},W={}", size, size + bare);
+}
+
 UniqueNames::UniqueNames(const Clock& clock, std::string_view node, unsigned pid)
     : clock_(clock), node_(node_id(node)), pid_(pid) {}
 

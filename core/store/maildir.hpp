@@ -3,13 +3,15 @@
 //
 // A message's file name is
 //     <seconds>.M<microseconds>P<pid>Q<count>.<node>,S=<octets>,W=<octets>[:2,<flags>]
-// S is the file's size, W its size on the wire (RFC 1939's octets): equal, for we store CRLF. The
+// S is the file's size, W its size on the wire (RFC 1939's octets): equal, but where a collected or
+// appended message has lines that end in LF alone. The
 // base name up to the first comma is unique for ever and is the POP3 UIDL: at most 70 octets.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +51,11 @@ std::optional<MessageName> parse_message_name(std::string_view file);
 
 // The order of messages by age: by the seconds that their base names begin with, then by name.
 bool older(std::string_view base, std::string_view other);
+
+// ",S=<octets>,W=<octets>" of a message of `size` octets that begins with `parts`, all of it unless
+// there is `more`. W counts an LF that no CR precedes as two octets: so it is served. Where such a one
+// is there and what follows is not at hand, W is left out, and who needs it looks into the file.
+std::string sizes_in_name(std::uint64_t size, std::span<const std::string_view> parts, bool more);
 
 // The number behind ",S=" or ",W=" of an entry (`which`: 'S', 'W').
 std::optional<std::uint64_t> size_in_name(std::string_view file, char which);

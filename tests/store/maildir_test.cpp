@@ -138,3 +138,17 @@ TEST_CASE("Usage counts folders, asks the disk only without a size, and follows 
     CHECK(usage.messages == 3);
     CHECK(measure(*disk, root / "none").value().messages == 0);
 }
+
+TEST_CASE("W counts what a message has on the wire, where its lines end in LF alone") {
+    const auto sizes = [](std::vector<std::string_view> parts, bool more) {
+        std::uint64_t size = 0;
+        for (const auto part : parts) size += part.size();
+        return sizes_in_name(size, parts, more);
+    };
+    CHECK(sizes({"a\r\nb\r\n"}, false) == ",S=6,W=6");
+    CHECK(sizes({"a\r", "\nb\n", "", "\nc"}, false) == ",S=7,W=9");
+    CHECK(sizes({"\n"}, false) == ",S=1,W=2");
+    CHECK(sizes({}, false) == ",S=0,W=0");
+    CHECK(sizes({"a\r\n"}, true) == ",S=3,W=3");
+    CHECK(sizes({"a\n"}, true) == ",S=2");
+}
