@@ -127,6 +127,11 @@ imap::Verdict ImapAccess::take(const imap::SetMetadata& question) {
     for (const imap::Annotation& each : question.annotations)
         changes.emplace_back(each.entry, each.value);
     const auto set = file->set(changes);
+    if (set && !question.mailbox.empty()) {
+        const auto mailbox = folders_->open(question.mailbox);
+        const auto told = mailbox ? (*mailbox)->annotated() : Result<>();
+        if (!told) room_.log.warning(told.error().text());
+    }
     if (set) return {};
     if (set.error().error == EMSGSIZE)
         return {false, imap::Code::metadata_maxsize, {}, annotation_limits.value};

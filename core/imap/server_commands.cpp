@@ -155,6 +155,12 @@ void ServerSession::complete_with(const Verdict& verdict, Changes changes, std::
 bool ServerSession::end_command() {
     constexpr std::size_t at_once = 16 * 1024;
     if (view_ && !view_->announce(out_.text(), style(), !keep_numbers_, at_once)) return true;
+    // RFC 7162 section 3.2: a client that is cut off now must ask for what vanished.
+    if (const ModSeq before = view_ && qresync_ ? view_->before_vanished() : 0) {
+        out_.text() += "* OK [HIGHESTMODSEQ ";
+        append_number(out_.text(), before);
+        out_.text() += "] What has vanished is told later\r\n";
+    }
     out_.text() += tagged_;
     if (view_ && view_->gone()) {
         leave("[UNAVAILABLE] The selected mailbox is no longer there");

@@ -44,7 +44,11 @@ void ServerSession::fetch(Lexer& words) {
     FetchRun run{std::move(*command), View::Walk(*set), {}, {}, {}, 0, false, {}};
     fetch_.emplace(std::move(run));
     job_ = &ServerSession::fetch_more;
-    if (fetch_->command.needs_content() && !fetch_->command.changed_since && set->count() == 1)
+    // With QRESYNC each answer says what is still to come (end_command()).
+    const bool tells_modseqs = qresync_ && (fetch_->command.wanted.mark_seen ||
+                                            has(fetch_->command, FetchItem::Kind::modseq));
+    if (fetch_->command.needs_content() && !fetch_->command.changed_since && set->count() == 1 &&
+        !tells_modseqs)
         join_followers(*set, items);
     if (!fetch_->command.vanished) return;
     VanishedSince question{*fetch_->command.changed_since, std::move(*set)};
@@ -232,6 +236,11 @@ void ServerSession::append_fetched(std::size_t index, Content* content) {
     if (seen_now && !has(run.command, FetchItem::Kind::flags)) {
         text += " FLAGS ";
         append_flags(text, message.flags, view_->keywords(), !rev2_ && view_->recent(message.uid));
+    }
+    // RFC 7162 section 3.2.4
+    if (seen_now && condstore_ && !has(run.command, FetchItem::Kind::uid)) {
+        text += " UID ";
+        append_number(text, message.uid);
     }
     if (seen_now && condstore_ && !has(run.command, FetchItem::Kind::modseq)) {
         text += " MODSEQ (";

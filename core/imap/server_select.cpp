@@ -51,7 +51,7 @@ void ServerSession::open(Lexer& words, bool read_only) {
     question.condstore = condstore_;
     if (question.resync) resync_above_ = question.resync->modseq;
     // RFC 7162 section 3.2.11: what follows is about another mailbox.
-    if (view_ && (qresync_ || rev2_))
+    if (view_)
         out_.text() += "* OK [CLOSED] The mailbox before is closed\r\n";
     view_.reset();
     resync_.reset();

@@ -101,6 +101,7 @@ void View::apply(Changes changes, const UidSet* silent) {
     // A UID that does not grow would break every lookup.
     for (const Message& fresh : changes.fresh)
         if (messages_.empty() || fresh.uid > messages_.back().uid) messages_.push_back(fresh);
+    if (vanished_.empty() && !changes.vanished.empty()) before_vanished_ = highest_modseq_;
     for (const UidRange& range : changes.vanished.ranges()) vanished_.add(range.first, range.last);
     highest_modseq_ = std::max(highest_modseq_, changes.highest_modseq);
     uid_next_ = std::max(uid_next_, changes.uid_next);
@@ -180,6 +181,7 @@ void View::announce_vanished(std::string& text, const Style& style) {
     messages_.resize(to);
     told_ = left;
     vanished_ = UidSet();
+    before_vanished_ = 0;
 }
 
 void View::append_flag_lists(std::string& text) const {

@@ -57,6 +57,8 @@ class View {
     // The flags of these messages are to be told, changed or not.
     void touch(const UidSet& uids);
     bool gone() const { return gone_; }
+    // While something that vanished is still to be told: the modseq of before. Else 0.
+    ModSeq before_vanished() const { return before_vanished_; }
 
     // Appends what the client has not been told: keywords, then (where `expunges` are allowed)
     // what vanished, then how many there are, then flags. False: stopped after `most` octets, there
@@ -93,6 +95,7 @@ class View {
     Uid first_recent_;
     UidSet dirty_;     // flags to be told
     UidSet vanished_;  // to be told
+    ModSeq before_vanished_ = 0;
     bool read_only_;
     bool keywords_told_ = true;
     bool gone_ = false;

@@ -131,6 +131,8 @@ class Mailbox {
 
     // CONDSTORE or QRESYNC is used here (RFC 7162): from now on modseqs outlive this process.
     void keep_modseqs();
+    // An annotation of it was changed: that has a modseq too (RFC 7162 section 3.2).
+    Result<> annotated();
     // UIDs that vanished after `since`, ascending; nothing: that is not known any more.
     std::optional<std::vector<Uid>> vanished_since(ModSeq since);
 

@@ -249,4 +249,13 @@ Result<Mailbox::Expunged> Mailbox::expunge(std::span<const Uid> uids) {
     return expunged;
 }
 
+Result<> Mailbox::annotated() {
+    State& state = *state_;
+    const std::scoped_lock guard(state.mutex);
+    if (auto list = state.refresh(Look::cheap); !list) return tl::unexpected(list.error());
+    state.modseqs.mailbox_changed(state.modseqs.next());
+    state.publish(state.draft());
+    return {};
+}
+
 }  // namespace mailhandler::store

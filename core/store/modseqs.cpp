@@ -23,7 +23,7 @@ struct Header {
     std::uint64_t run = 0;  // of the machine
     std::uint32_t checksum = 0, reserved = 0;
 };
-enum class What : std::uint32_t { seen, gone };
+enum class What : std::uint32_t { seen, gone, mailbox };
 struct Record {
     ModSeq modseq = 0;
     Uid uid = 0;
@@ -131,6 +131,10 @@ void ModSeqs::vanished(const std::vector<Uid>& uids, ModSeq modseq) {
     }
     append(records);
     if (gone_.size() > most_gone) forget_oldest();
+}
+
+void ModSeqs::mailbox_changed(ModSeq modseq) {
+    append(sealed(Record{modseq, 0, 0, What::mailbox, 0}));
 }
 
 void ModSeqs::forget_oldest() {

@@ -53,6 +53,7 @@ class ModSeqs {
     // What happened: written where there is a file.
     void changed(std::vector<Seen> messages);
     void vanished(const std::vector<Uid>& uids, ModSeq modseq);
+    void mailbox_changed(ModSeq modseq);  // the mailbox, and none of its messages
 
     // From now on there is a file. `list`: all there is.
     void keep(const MessageList& list);

@@ -248,7 +248,12 @@ TEST_CASE("IMAP: annotations of the server and of a mailbox are apart, and limit
     Session session = office.session();
     REQUIRE(session.login() == Code::none);
     REQUIRE(session.verdict(imap::SetMetadata{"", {{"/private/comment", "server"}}}) == Code::none);
+    const auto modseq = [&] {
+        return session.ask<imap::Statuses>(imap::GetStatus{{"INBOX"}}).statuses.at(0).highest_modseq;
+    };
+    const auto before = modseq();
     REQUIRE(session.verdict(imap::SetMetadata{"INBOX", {{"/shared/comment", "box"}}}) == Code::none);
+    CHECK(modseq() > before);
     CHECK(session.verdict(imap::SetMetadata{"Nowhere", {{"/shared/a", "b"}}}) == Code::nonexistent);
     CHECK(session.verdict(imap::SetMetadata{"", {{"/private/a", std::string(3 << 20, 'x')}}}) ==
           Code::metadata_maxsize);

@@ -186,3 +186,25 @@ TEST_CASE(
     post.disk.crash();
     check_anew();
 }
+
+TEST_CASE(
+    "a change of the mailbox alone has a modseq that outlives the process, and tells of no "
+    "message") {
+    Post post;
+    put_two(post);
+    const auto clients = live(post);
+    REQUIRE(!clients.empty());
+    ModSeq highest = 0;
+    {
+        StoreProcess process(post.disk, post.clock);
+        REQUIRE(process.inbox().annotated());
+        highest = (*process.inbox().refresh())->highest_modseq;
+        CHECK(highest > clients.back().highest);
+    }
+    StoreProcess process(post.disk, post.clock);
+    const auto list = process.inbox().refresh();
+    REQUIRE(list);
+    CHECK((*list)->highest_modseq == highest);
+    for (const auto& each : (*list)->messages) CHECK(each.modseq <= clients.back().highest);
+    CHECK(process.inbox().vanished_since(clients.back().highest) == std::vector<Uid>{});
+}
