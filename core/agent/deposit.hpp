@@ -50,7 +50,7 @@ class Deposit {
     // What one batch and the queue in front of it may hold at most.
     struct Limits {
         std::size_t messages = 1024, copies = 1024;
-        std::uint64_t octets = 2 << 20;  // in memory
+        std::uint64_t octets = 4 << 20;  // in memory
     };
 
     // From here until finish() the ledger belongs to the deposit's thread. `sorter` is asked from

@@ -20,6 +20,9 @@ std::string cheap_hash(std::string_view password, const std::string& setting) {
     return hash ? hash : "";
 }
 
+// MD5 crypt, which another server may have left behind, is quicker than what it would be remembered by.
+bool worth_remembering(std::string_view hash) { return !hash.starts_with("$1$"); }
+
 struct Found {
     std::string hash;
     std::optional<Account> account;
@@ -55,7 +58,7 @@ std::optional<Account> Logins::verify(const route::Directory& directory, std::st
     if (found.account && remembered(key, found.hash, password)) return std::move(found.account);
     // The hash of a name that does not exist is empty: as slow, and never right.
     if (!verify_password(found.hash, password) || !found.account) return {};
-    remember(key, found.hash, password);
+    if (worth_remembering(found.hash)) remember(key, found.hash, password);
     return std::move(found.account);
 }
 

@@ -165,7 +165,7 @@ def prepare(name, here, port, login):
         (made / "password").write_text(PASSWORD + "\n")
         for path in (made / "fetch/host.toml", made / "password"):
             path.chmod(0o600)
-        return [], "/srv/bin/mailhandler --root /out/root fetch", {binary().parent: "/srv/bin"}
+        return [], f"/srv/bin/{binary().name} --root /out/root fetch", {binary().parent: "/srv/bin"}
     text, command = CONFIGURED[name]
     (here / "rc").write_text(text.format(port=port, login=login) if name != "getmail6"
                              else text.replace("{port}", str(port)).replace("{login}", login))
