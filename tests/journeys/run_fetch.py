@@ -304,6 +304,20 @@ class Stopped(unittest.TestCase):
             note(path.read_bytes(), 1)
         return found
 
+    @unittest.skipIf(os.geteuid() != 0, "SKIPPED: only root can leave files to somebody else")
+    def test_what_root_collects_belongs_to_whom_the_directories_belong_to(self):
+        with Pop3d(numbered(3) + self.leaving(2)) as server, Office(server.port) as office:
+            (office.root / "domains/example.com.toml").write_text(
+                '[mailbox.anne]\n[mailbox.bob]\n[bouncer.gone]\n[alias]\nout = ["friend@far.example"]\n')
+            for path in [office.root, *office.root.rglob("*")]:
+                os.chown(path, 12345, 23456)
+            self.assertIn(office.fetch(), (DONE, HELD), office.talk)
+            self.assertGreater(len(office.files()), 0)
+            self.assertEqual(len(queue_files.waiting(office.root / "queue")), 4)
+            self.assertIn("'serve' sends what is in the queue", office.talk)
+            owners = {(path.lstat().st_uid, path.lstat().st_gid) for path in office.root.rglob("*")}
+            self.assertEqual(owners, {(12345, 23456)})
+
     def test_killed_at_any_instant_each_bounce_and_each_forward_is_queued_once(self):
         with Pop3d() as server, Office(server.port) as office:
             (office.root / "domains/example.com.toml").write_text(
