@@ -110,14 +110,13 @@ class Client:
 
 
 def chill(server, heat):
-    """As if the server had never seen the messages. It ends on a disk that has nothing left to write."""
-    server.cell.stop()
-    if heat == "just delivered":
-        for box in server.boxes:
-            for entry in list(os.scandir(box / "cur")):
-                os.rename(entry.path, box / "new" / entry.name.partition(":")[0])
-    os.sync()
-    server.chill()
+    """As if the server had never seen the messages. The disk has nothing left to write then."""
+    def prepare():
+        for entry in [e for box in server.boxes for e in os.scandir(box / "cur")]:
+            if heat == "just delivered":
+                os.rename(entry.path, pathlib.Path(entry.path).parents[1] / "new" / entry.name.partition(":")[0])
+
+    server.chill(prepare)
     os.sync()
 
 

@@ -30,8 +30,9 @@ class Server:
     def stop(self):
         self.cell.stop()
 
-    def chill(self):
+    def chill(self, meanwhile=lambda: None):
         self.cell.stop()
+        meanwhile()
         for box in self.boxes:
             for path in [*box.glob("dovecot*"), *box.glob("maildirfolder"), *box.glob("mailhandler*")]:
                 path.unlink()
