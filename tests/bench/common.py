@@ -27,7 +27,7 @@ def binary():
 
 def build_tools():
     BUILD.mkdir(parents=True, exist_ok=True)
-    for name in ("smtp_load", "bare_smtp", "pop3_load"):
+    for name in ("smtp_load", "bare_smtp", "bare_list", "pop3_load"):
         source, program = HERE / f"{name}.cpp", BUILD / name
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
             subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", str(program),

@@ -4,6 +4,7 @@ BODYSTRUCTURE, memory in IDLE.
 Dovecot and mailhandler serve the same files (hard links), with the same cheap password hash. Cold: the
 server was started a moment ago and what it had written beside the mail is gone; the messages lie in cur/,
 or, just delivered, in new/, from where both servers move them. Warm: asked again.
+`bare` is no server: what has to be done at all before the first SELECT is answered (bare_list.cpp).
 One client, raw sockets, the same for both: it counts octets and answers, and parses nothing else.
 """
 
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import time
 
-from common import HASH, PASSWORD, binary, fill, link_tree, root
+from common import BUILD, HASH, PASSWORD, binary, fill, link_tree, root
 import peers
 import pop3_out
 
@@ -28,7 +29,7 @@ IDLE = "IMAP memory of an idle connection, on one mailbox of 100"
 MEASURES = [*SELECT, BODIES, SINGLE, *STRUCTURE, IDLE]
 FIGURES = [("ms", "ms", 1, False), ("rate", "messages/s", 1, True), ("cpu", "CPU µs/message", 1, False),
            ("kib", "KiB/connection", 1, False)]
-SERVERS = "dovecot,mailhandler"
+SERVERS = "dovecot,bare,mailhandler"
 IN_FLIGHT = 64
 sizes, fetch = {}, pop3_out.fetch
 
@@ -38,7 +39,25 @@ def start(names, place, scale=1.0):
     for size in LOGIN:
         sizes[size] = max(10, int(size * scale)) if size > 100 else size
         fill(place / f"mail{size}", sizes[size], 600 if size == 100_000 else 4096)
-    return [{"dovecot": dovecot, "mailhandler": mailhandler}[name](place / name) for name in names]
+    return [{"dovecot": dovecot, "bare": Bare, "mailhandler": mailhandler}[name](place / name) for name in names]
+
+
+class Bare:
+    name = "bare"
+
+    def __init__(self, place):
+        self.boxes = {size: place / login for size, login in LOGIN.items()}
+        for size, box in self.boxes.items():
+            link_tree(place.parent / f"mail{size}", box)
+
+    def stop(self):
+        pass
+
+    def measure(self, size):
+        os.sync()
+        said = subprocess.run([str(BUILD / "bare_list"), str(self.boxes[size])], capture_output=True, text=True,
+                              check=True).stdout.split()
+        return ({"ms": float(said[0])}, "") if int(said[1]) == sizes[size] else (None, "other messages")
 
 
 def dovecot(place):
@@ -161,6 +180,8 @@ def fetched(client, what, count):
 
 def measure(server, what, tag, scale):
     size, heat = {**SELECT, **STRUCTURE}.get(what, (10_000, "warm"))
+    if server.name == "bare":
+        return server.measure(size) if what in SELECT and heat == "cold" else (None, "")
     if what == IDLE:
         return idle(server, max(20, int(1000 * scale)) if server.name == "mailhandler" else 60)
     if heat == "warm":
