@@ -108,7 +108,8 @@ class Mailbox {
     Result<Expunged> expunge(std::span<const Uid> uids);
 
     // Copies messages of `from` to `to` under new names (hard links where the file system has them), all
-    // or none, durably; keywords by name. `move`: the originals are then removed. Both may be one.
+    // or none, durably; keywords by name. `move`: the originals are then removed; of two of this process that
+    // move one message only the first does. Both mailboxes may be one.
     struct Copied {
         std::uint32_t uid_validity = 0;
         std::vector<Uid> from, to;  // vanished ones are missing

@@ -153,6 +153,8 @@ Result<std::vector<Uid>> Mailbox::place(Arrivals& arrivals) {
 
 Result<Mailbox::Copied> Mailbox::copy(Mailbox& from, std::span<const Uid> uids, Mailbox& to,
                                       bool move) {
+    std::unique_lock<std::mutex> alone(from.state_->moving, std::defer_lock);
+    if (move) alone.lock();
     Arrivals arrivals{to.means_, to.maildir_, {}, false};
     if (auto gathered = to.gather(from, uids, arrivals); !gathered)
         return tl::unexpected(gathered.error());

@@ -37,6 +37,9 @@ struct Mailbox::State {
 
     MailboxMeans& means;
     const std::string maildir;
+    // One MOVE out of here at a time: of two that want one message the second finds it gone. Taken before
+    // any `mutex`, which is never held by who waits for it.
+    std::mutex moving;
     std::mutex mutex;
     Uids uids;
     Keywords keywords;

@@ -1,5 +1,6 @@
 #include "store/mailbox.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <set>
 #include <thread>
@@ -260,6 +261,39 @@ TEST_CASE("copies have names and UIDs of their own, keep flags, keywords by name
     StoreProcess other(post.disk, post.clock);
     CHECK(flat(other.at("/mail/.Work").refresh()) == there);
     CHECK(flat(other.inbox().refresh()) == "2:cur/2.b:2,");
+}
+
+TEST_CASE("who moves a message that another moves at the same time finds it gone") {
+    Post post;
+    StoreProcess process(post.disk, post.clock);
+    Folders folders(process.boxes, "/mail");
+    REQUIRE(folders.create("Work"));
+    Mailbox& from = process.inbox();
+    Mailbox& to = **folders.open("Work");
+    constexpr std::size_t rounds = 10, each = 8;
+    post.disk.take_time(std::chrono::microseconds(50));
+    for (std::size_t round = 0; round < rounds; ++round) {
+        std::vector<Delivery> deliveries;
+        for (std::size_t i = 0; i < each; ++i) {
+            auto made = from.prepare(0, {}, {}, {}, nullptr);
+            REQUIRE(made);
+            deliveries.push_back(std::move(*made));
+        }
+        const auto appended = from.append(std::move(deliveries));
+        REQUIRE(appended);
+        std::atomic<std::size_t> moved{0};
+        std::vector<std::thread> movers;
+        for (int i = 0; i < 4; ++i) {
+            movers.emplace_back([&] {
+                if (const auto done = Mailbox::copy(from, appended->uids, to, true))
+                    moved += done->to.size();
+            });
+        }
+        for (std::thread& mover : movers) mover.join();
+        CHECK(moved == each);
+        CHECK(must(to.refresh(Look::thorough))->messages.size() == each * (round + 1));
+        CHECK(must(from.refresh(Look::thorough))->messages.empty());
+    }
 }
 
 TEST_CASE("an appended message has its flags, its date and its UID at once") {
