@@ -64,11 +64,11 @@ std::string with_flags(std::string_view file, Flags flags) {
 
 std::string_view without_flags(std::string_view file) { return file.substr(0, file.find(':')); }
 
-// Of every name of a mailbox, often: a search for a set of characters costs ten times as much.
+// Of every name of a mailbox, often: a search for one character is a few instructions, one for a set of
+// them costs ten times as much.
 std::string_view base_of(std::string_view file) {
-    std::size_t end = 0;
-    while (end < file.size() && file[end] != ',' && file[end] != ':') ++end;
-    return file.substr(0, end);
+    const std::string_view before_comma = file.substr(0, file.find(','));
+    return before_comma.substr(0, before_comma.find(':'));
 }
 
 }  // namespace mailhandler::store
