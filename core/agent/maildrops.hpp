@@ -43,7 +43,7 @@ class Maildrops {
   private:
     // What tells that a directory or a file is as it was.
     struct Mark {
-        bool there = false;
+        bool there = false, linked = false;  // a link's own times say nothing
         std::uint64_t inode = 0, size = 0;
         WallTime modified{}, changed{};
         bool operator==(const Mark&) const = default;

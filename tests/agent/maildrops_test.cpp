@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -155,6 +156,21 @@ TEST_CASE("a directory whose modification time was set back is read again") {
     CHECK(maildrops.memory() > 0);
     REQUIRE(disk->create(maildir + "/new/1.a,S=0,W=0"));
     set_back();
+    CHECK((*maildrops.freeze(maildir, false))->count() == 1);
+}
+
+TEST_CASE("a maildir whose new is a link to another directory is read at each login") {
+    const test::TemporaryDirectory root;
+    const auto disk = disk::system_disk();
+    SystemClock clock;
+    Maildrops maildrops(*disk, clock);
+    const std::string maildir = root / "anne";
+    REQUIRE(store::make_maildir(*disk, maildir));
+    REQUIRE(disk->rename(maildir + "/new", root / "elsewhere"));
+    REQUIRE(::symlink((root / "elsewhere").c_str(), (maildir + "/new").c_str()) == 0);
+    std::this_thread::sleep_for(50ms);
+    CHECK((*maildrops.freeze(maildir, false))->count() == 0);
+    REQUIRE(disk->create(maildir + "/new/1.a,S=0,W=0"));
     CHECK((*maildrops.freeze(maildir, false))->count() == 1);
 }
 
