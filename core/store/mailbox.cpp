@@ -14,8 +14,9 @@ Mailbox::Mailbox(MailboxMeans& means, std::string maildir, std::string account,
 Mailbox::~Mailbox() = default;
 
 Result<MessageListPointer> Mailbox::refresh(Look look) {
+    const Instant asked = means_.clock.now();
     const std::scoped_lock guard(state_->mutex);
-    return state_->refresh(look);
+    return state_->refresh(look, asked);
 }
 
 namespace {

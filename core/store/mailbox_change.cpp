@@ -97,8 +97,9 @@ bool Mailbox::State::move_on(std::size_t most, bool claims) {
 
 Result<Mailbox::Claimed> Mailbox::claim(Look look, std::size_t most) {
     State& state = *state_;
+    const Instant asked = means_.clock.now();
     const std::scoped_lock guard(state.mutex);
-    auto list = state.refresh(look);
+    auto list = state.refresh(look, asked);
     if (!list) return tl::unexpected(list.error());
     Claimed claimed;
     if ((*list)->first_recent < (*list)->uid_next) claimed.first_recent = (*list)->first_recent;

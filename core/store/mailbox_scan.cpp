@@ -52,8 +52,8 @@ bool by_uid(const Sighting& one, const Sighting& other) {
 
 class Scan {
   public:
-    Scan(Mailbox::State& state, bool anew)
-        : state_(state), before_(anew ? nullptr : state.list.get()) {}
+    Scan(Mailbox::State& state, bool anew, Instant asked)
+        : state_(state), before_(anew ? nullptr : state.list.get()), asked_(asked) {}
 
     Result<> look(MailboxPart& part, Look look);
     bool listed() const { return listed_; }
@@ -79,6 +79,7 @@ class Scan {
 
     Mailbox::State& state_;
     const MessageList* const before_;
+    const Instant asked_;
     bool listed_ = false, quiet_ = true;
     disk::Names entries_[2];
     bool was_listed_[2] = {false, false};
@@ -89,7 +90,7 @@ class Scan {
 bool Scan::needed(const MailboxPart& part, const disk::Status& now, Look look) const {
     if (!before_ || !part.known || part.inode != now.inode || part.modified != now.modified)
         return true;
-    if (part.settled) return false;
+    if (part.settled || part.listed > asked_) return false;
     if (!part.own || look == Look::thorough) return true;
     const Instant instant = state_.means.clock.now();
     return instant - part.own_last >= own_trusted || instant - part.own_since >= own_trusted_at_most;
@@ -101,6 +102,7 @@ Result<> Scan::look(MailboxPart& part, Look look) {
     if (!status) return tl::unexpected(status.error());
     if (!needed(part, *status, look)) return {};
     const WallTime began = state_.means.clock.wall();
+    part.listed = state_.means.clock.now();
     auto entries = disk.names(part.path);
     if (!entries) return tl::unexpected(entries.error());
     const auto after = disk.status(part.path);
@@ -302,12 +304,13 @@ Result<> Mailbox::State::lock_uids(std::optional<Dotlock>& held) {
     return {};
 }
 
-Result<MessageListPointer> Mailbox::State::refresh(Look look) {
+Result<MessageListPointer> Mailbox::State::refresh(Look look, Instant asked) {
     std::optional<Dotlock> held;
-    return refresh(look, held);
+    return refresh(look, held, asked);
 }
 
-Result<MessageListPointer> Mailbox::State::refresh(Look look, std::optional<Dotlock>& held) {
+Result<MessageListPointer> Mailbox::State::refresh(Look look, std::optional<Dotlock>& held,
+                                                   Instant asked) {
     for (int attempt = 1;; ++attempt) {
         if (auto read = uids.refresh(); !read) return tl::unexpected(read.error());
         if (uids.validity() == 0 && !held) {
@@ -320,7 +323,7 @@ Result<MessageListPointer> Mailbox::State::refresh(Look look, std::optional<Dotl
         const bool anew = !list || list->uid_validity != uids.validity();
         if (anew || revision != uids.revision() || list->uid_next != uids.next())
             fresh.known = seen.known = false;
-        Scan scan(*this, anew);
+        Scan scan(*this, anew, asked);
         for (MailboxPart* part : {&fresh, &seen})
             if (auto done = scan.look(*part, look); !done) return tl::unexpected(done.error());
         const bool settings_same = !anew && list->uid_next == uids.next() &&

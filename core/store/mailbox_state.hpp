@@ -16,6 +16,7 @@ struct MailboxPart {
     std::string path;
     bool in_new = false;
 
+    Instant listed{};    // when it was begun to be listed last
     bool known = false;  // listed, when it was …
     std::uint64_t inode = 0;
     WallTime modified{};
@@ -64,9 +65,11 @@ struct Mailbox::State {
 
     // --- looking: mailbox_scan.cpp; with the mutex held -----------------------------------
 
-    // `held`: the lock on the UIDs; taken when it is needed.
-    Result<MessageListPointer> refresh(Look look, std::optional<Dotlock>& held);
-    Result<MessageListPointer> refresh(Look look);
+    // `held`: the lock on the UIDs; taken when it is needed. `asked`: when the caller began to wait for
+    // `mutex`; what was listed since then saw all that had happened.
+    Result<MessageListPointer> refresh(Look look, std::optional<Dotlock>& held,
+                                       Instant asked = Instant::max());
+    Result<MessageListPointer> refresh(Look look, Instant asked = Instant::max());
     Result<> lock_uids(std::optional<Dotlock>& held);  // unless it is held already
     // Lists everything: a message was not where it had been.
     Result<MessageListPointer> look_again();
