@@ -58,7 +58,8 @@ bool FrozenMaildrop::names_serve() const {
            });
 }
 
-// Two files of one base name, or two lines of one UIDL (another program's doing), must not share one.
+// Two files of one base name, or two lines of one UIDL (another program's doing), must not share
+// one.
 void FrozenMaildrop::make_uidls(const std::string* dovecot) {
     std::optional<store::Uidlist> list;
     if (dovecot) list = store::Uidlist::parse(*dovecot);

@@ -1,5 +1,5 @@
-// A maildir as one POP3 session sees it: the listing, the sizes on the wire and the UIDLs. A value that
-// never changes once it is made; sessions of one mailbox may share it.
+// A maildir as one POP3 session sees it: the listing, the sizes on the wire and the UIDLs. A value
+// that never changes once it is made; sessions of one mailbox may share it.
 //
 // - Sizes come from names alone: ,W= is the size on the wire. A file without it, written by another
 //   program, is looked into once.

@@ -15,7 +15,12 @@ Result<Maildrops::Mark> Maildrops::mark(const std::string& path) const {
     const auto status = disk_.status(path);
     if (!status && status.error().error == ENOENT) return Mark();
     if (!status) return tl::unexpected(status.error());
-    return Mark{true, status->kind == disk::Kind::other, status->inode, status->size, status->modified, status->changed};
+    return Mark{true,
+                status->kind == disk::Kind::other,
+                status->inode,
+                status->size,
+                status->modified,
+                status->changed};
 }
 
 Result<Maildrops::Marks> Maildrops::marks(const std::string& maildir, bool dovecot) const {

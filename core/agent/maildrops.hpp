@@ -1,12 +1,14 @@
-// The maildrops of POP3, frozen and remembered: a mailbox of 100,000 messages that nothing came to or
-// went from since the last login is not read again.
+// The maildrops of POP3, frozen and remembered: a mailbox of 100,000 messages that nothing came to
+// or went from since the last login is not read again.
 //
-// What is remembered is believed while new/ and cur/ (and the list of a Dovecot, where its UIDLs count)
-// have the inode and the times they had, and only where those times were older than a tick of the file
-// system's clock when the listing began: whatever another process changes is seen at the next login.
-// That takes a file system whose clock is this machine's, or behind it by less than a tick.
+// What is remembered is believed while new/ and cur/ (and the list of a Dovecot, where its UIDLs
+// count) have the inode and the times they had, and only where those times were older than a tick
+// of the file system's clock when the listing began: whatever another process changes is seen at
+// the next login. That takes a file system whose clock is this machine's, or behind it by less than
+// a tick.
 //
-// What is remembered is bounded: those not used for the longest go first, and any after some minutes.
+// What is remembered is bounded: those not used for the longest go first, and any after some
+// minutes.
 #pragma once
 
 #include <chrono>
@@ -32,8 +34,8 @@ class Maildrops {
     Maildrops(disk::Disk& disk, const Clock& clock, const Limits& limits)
         : disk_(disk), clock_(clock), limits_(limits) {}
 
-    // The messages of `maildir` as they are now. `dovecot`: UIDLs that MAILDIR/dovecot-uidlist has are
-    // kept. Blocking; safe from several threads. Errors: of the disk, temporary.
+    // The messages of `maildir` as they are now. `dovecot`: UIDLs that MAILDIR/dovecot-uidlist has
+    // are kept. Blocking; safe from several threads. Errors: of the disk, temporary.
     Result<std::shared_ptr<const FrozenMaildrop>> freeze(const std::string& maildir, bool dovecot);
 
     // Lets go of what was not used for a while. Does not block.

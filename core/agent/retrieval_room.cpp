@@ -5,7 +5,8 @@ namespace mailhandler::agent {
 
 namespace {
 
-// How long what lies in the held area is taken for known, while there is room and while there is not.
+// How long what lies in the held area is taken for known, while there is room and while there is
+// not.
 constexpr auto held_fresh = std::chrono::seconds(30), held_full_fresh = std::chrono::seconds(1);
 
 }  // namespace

@@ -21,7 +21,7 @@ class Names {
         Name(const char* text, std::uint16_t size, Kind kind)
             : text_(text), size_(size), kind_(kind) {}
         std::string_view text() const { return {text_, size_}; }  // 255 octets at most
-        Kind kind() const { return kind_; }  // of a link: other
+        Kind kind() const { return kind_; }                       // of a link: other
 
       private:
         const char* text_;

@@ -33,8 +33,7 @@ void add_block(int directory, std::unique_ptr<char[]> block, std::size_t size, N
         const auto* entry = reinterpret_cast<const dirent64*>(block.get() + at);
         at += entry->d_reclen;
         const std::size_t length = std::strlen(entry->d_name);
-        if (entry->d_name[0] == '.' &&
-            (length == 1 || (length == 2 && entry->d_name[1] == '.')))
+        if (entry->d_name[0] == '.' && (length == 1 || (length == 2 && entry->d_name[1] == '.')))
             continue;
         names.add({entry->d_name, static_cast<std::uint16_t>(length), kind_of(directory, *entry)});
     }
@@ -48,8 +47,8 @@ std::unique_ptr<char[]> uninitialised(std::size_t size) {
 }  // namespace
 
 Result<Names> read_names(const std::string& path) {
-    const Descriptor directory(uninterrupted(
-        [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    const Descriptor directory(
+        uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (!directory) return fail_errno(path, "cannot open", errno);
     Names names;
     alignas(dirent64) char first[first_block];

@@ -15,7 +15,8 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// The first eight octets as a number: names hold no NUL, so a shorter text comes before a longer one.
+// The first eight octets as a number: names hold no NUL, so a shorter text comes before a longer
+// one.
 std::uint64_t first_octets(std::string_view text) {
     std::uint64_t octets = 0;
     for (std::size_t i = 0; i < 8; ++i)
@@ -95,9 +96,10 @@ MaildirListing::MaildirListing(disk::Names fresh, disk::Names seen) {
 }
 
 const MaildirListing::Message* MaildirListing::find(std::string_view base) const {
-    const auto found = std::lower_bound(
-        messages_.begin(), messages_.end(), base,
-        [](const Message& message, std::string_view wanted) { return older(message.base(), wanted); });
+    const auto found = std::lower_bound(messages_.begin(), messages_.end(), base,
+                                        [](const Message& message, std::string_view wanted) {
+                                            return older(message.base(), wanted);
+                                        });
     return found != messages_.end() && found->base() == base ? &*found : nullptr;
 }
 

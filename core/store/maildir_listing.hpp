@@ -1,7 +1,7 @@
 // The messages of one maildir at one moment, oldest first, each once: what POP3 freezes at a login.
 //
-// Nothing is allocated for a message: 24 octets beside the names as the disk gave them, about 11 MiB
-// for 100,000. Once made it only changes by erase_if().
+// Nothing is allocated for a message: 24 octets beside the names as the disk gave them, about 11
+// MiB for 100,000. Once made it only changes by erase_if().
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,11 @@ class MaildirListing {
   public:
     class Message {
       public:
-        std::string_view file() const { return {text_, size_}; }        // the whole entry
-        std::string_view base() const { return {text_, base_size_}; }  // up to the first comma or colon
-        bool in_new() const { return in_new_; }                         // else in cur/
+        std::string_view file() const { return {text_, size_}; }  // the whole entry
+        std::string_view base() const {
+            return {text_, base_size_};
+        }                                        // up to the first comma or colon
+        bool in_new() const { return in_new_; }  // else in cur/
         // ,W= of its name: octets on the wire; or what was counted where it has none.
         std::optional<std::uint64_t> wire_size() const {
             if (wire_ == unknown) return std::nullopt;
@@ -71,8 +73,8 @@ class MaildirListing {
     std::vector<Message> messages_;
 };
 
-// new/ before cur/: a message that moves on meanwhile is seen twice rather than not at all. A missing
-// maildir is an empty one.
+// new/ before cur/: a message that moves on meanwhile is seen twice rather than not at all. A
+// missing maildir is an empty one.
 Result<MaildirListing> list_maildir(disk::Disk& disk, const std::string& path);
 
 // Two numbers that order base names as older() does, but for those they are equal for.
