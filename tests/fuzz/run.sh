@@ -22,7 +22,7 @@ one() { # NAME
   [ -d "$here/corpus/$name" ] && seeds+=("$here/corpus/$name")
   [ -f "$here/$name.dict" ] && seeds+=("-dict=$here/$name.dict")
   # Four times the usual length of a message is enough for every parser's limits.
-  if "$build/tests/fuzz_$name" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
+  if "$build/tests/fuzz_$name" -max_total_time="$seconds" -max_len=16384 -timeout=60 \
       -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$build/crashes/$name-" \
       "$build/corpus/$name" "${seeds[@]}" >"$log" 2>&1; then
     printf '%-14s %9s runs  %6s a second  corpus %5s\n' "$name" \
