@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <unordered_set>
 
 #include "agent/message_file.hpp"
 #include "store/maildir.hpp"
@@ -72,7 +73,28 @@ Result<> MaildropAccess::list_uids(const Clock& clock, Random& random, const Log
     const auto lock = uids.lock();
     if (!lock) return tl::unexpected(lock.error());
     if (auto assigned = uids.assign(staying); !assigned) return tl::unexpected(assigned.error());
-    return {};
+    return drop_vanished(uids, staying);
+}
+
+// With the list's lock held: what has gone is dropped once it is a quarter of the list, so that the
+// list stays as long as its mailbox where nobody but POP3 reads it. A message that is renamed while
+// its directory is read may be missed: only what neither we nor a directory at rest knows has gone.
+Result<> MaildropAccess::drop_vanished(store::Uids& uids,
+                                       std::span<const std::string_view> staying) {
+    if (uids.count() <= 100 + staying.size() + staying.size() / 3) return {};
+    const auto when = [&](const char* directory) {
+        const auto status = disk_.status(maildir_ + directory);
+        return status ? status->modified : WallTime{};
+    };
+    const WallTime fresh = when("/new"), seen = when("/cur");
+    const auto now = store::list_maildir(disk_, maildir_);
+    if (!now) return tl::unexpected(now.error());
+    if (when("/new") != fresh || when("/cur") != seen) return {};  // another time
+    std::unordered_set<store::Uid> living;
+    for (const std::string_view file : staying) living.insert(uids.find(store::base_of(file)));
+    for (const auto& message : *now) living.insert(uids.find(message.base()));
+    if (uids.count() <= 100 + living.size() + living.size() / 3) return {};
+    return uids.drop(uids.next(), [&](store::Uid uid) { return living.contains(uid); });
 }
 
 void MaildropAccess::close() {

@@ -14,7 +14,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/maildrops.hpp"
@@ -24,6 +26,10 @@
 #include "disk/interface.hpp"
 #include "pop3/server_session.hpp"
 #include "store/maildir_listing.hpp"
+
+namespace mailhandler::store {
+class Uids;
+}
 
 namespace mailhandler::agent {
 
@@ -39,8 +45,9 @@ class MaildropAccess {
     // Octets of what was removed, as stored, are added to freed().
     pop3::Removed remove(const pop3::Remove& remove);
     // Gives the messages that stay UIDs in MAILDIR/dovecot-uidlist, each with its UIDL beside it:
-    // whoever puts a Dovecot over the tree then serves the same UIDLs. Where nothing came or went
-    // since the list was written that costs three lstat(2). Errors: of the disk; nothing depends on it.
+    // whoever puts a Dovecot over the tree then serves the same UIDLs. What has gone is dropped when
+    // it is much. Where nothing came or went since the list was written that costs three lstat(2).
+    // Errors: of the disk; nothing depends on it.
     Result<> list_uids(const Clock& clock, Random& random, const Log& log);
     // Lets go of the lock and the list. Does not block.
     void close();
@@ -56,6 +63,7 @@ class MaildropAccess {
     Result<> unlink(std::size_t index);
     // Finds out where messages are now, after one was not where it had been. False: it is gone.
     bool find_again(std::size_t index);
+    Result<> drop_vanished(store::Uids& uids, std::span<const std::string_view> staying);
 
     disk::Disk& disk_;
     Maildrops& maildrops_;

@@ -1,7 +1,9 @@
 #include "agent/access.hpp"
 
 #include <catch2/catch.hpp>
+#include <algorithm>
 #include <cerrno>
+#include <fmt/format.h>
 
 #include "agent/message_file.hpp"
 #include "store/maildir.hpp"
@@ -104,6 +106,31 @@ TEST_CASE("what stays in a maildrop is listed with its UIDL for a Dovecot, what 
     put(disk, "/new/400.d.mx,S=1,W=1", "d");
     CHECK(session({0}) == two + "3 P400.d.mx :400.d.mx,S=1,W=1\n");
     CHECK(session({0, 1}) == two + "3 P400.d.mx :400.d.mx,S=1,W=1\n");
+}
+
+TEST_CASE("the list of UIDs stays as long as its maildrop, and keeps whoever is there") {
+    ForgetfulDisk disk;
+    StillClock clock;
+    SystemRandom random;
+    put(disk, "/cur/100.a.mx,S=1,W=1:2,S", "a");
+    const auto list = [&] { return disk::read_file(disk, box + "/dovecot-uidlist").value_or(""); };
+    std::size_t longest = 0;
+    for (int n = 1000; n < 1500; ++n) {
+        // One came, went, and another came that this session does not know of.
+        put(disk, fmt::format("/new/{}.b.mx,S=1,W=1", n), "b");
+        Access access(disk);
+        access->open(box);
+        if (n == 1200) put(disk, "/new/200.late.mx,S=1,W=1", "c");
+        REQUIRE(access->list_uids(clock, random, Log()));
+        access->close();
+        REQUIRE(disk.remove(fmt::format("{}/new/{}.b.mx,S=1,W=1", box, n)));
+        const std::string text = list();
+        longest = std::max<std::size_t>(longest, std::count(text.begin(), text.end(), '\n'));
+        CHECK(text.find("\n1 P100.a.mx :100.a.mx") != text.npos);
+        if (n > 1200) CHECK(text.find(" P200.late.mx :") != text.npos);
+    }
+    CHECK(longest < 120);
+    CHECK(list().find("\n502 P1499.b.mx ") != std::string::npos);
 }
 
 TEST_CASE("the UIDLs of a Dovecot before us are kept where that is asked for") {
