@@ -51,8 +51,7 @@ Result<std::size_t> Spool::reschedule_all(WallTime next_attempt) {
 bool Spool::is_news(const std::string& file) const {
     const auto name = queue_name(file);
     if (!name) return false;
-    const auto known = names_.last_seen(std::string(name->id));
-    return !known || *known != Schedule{name->next, std::string(name->destination)};
+    return !names_.remembers(std::string(name->id), {name->next, std::string(name->destination)});
 }
 
 std::optional<Spool::Due> Spool::seen(const std::string& file) {

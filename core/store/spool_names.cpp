@@ -17,7 +17,7 @@ std::string SpoolNames::path_of(const std::string& id, const Schedule& schedule)
 
 void SpoolNames::remember(const std::string& id, Schedule schedule) {
     const std::scoped_lock guard(mutex_);
-    known_.insert_or_assign(id, std::move(schedule));
+    known_.insert_or_assign(id, Known{std::move(schedule), true});
 }
 
 void SpoolNames::forget(const std::string& id) {
@@ -29,7 +29,13 @@ std::optional<SpoolNames::Schedule> SpoolNames::last_seen(const std::string& id)
     const std::scoped_lock guard(mutex_);
     const auto found = known_.find(id);
     if (found == known_.end()) return {};
-    return found->second;
+    return found->second.schedule;
+}
+
+bool SpoolNames::remembers(const std::string& id, const Schedule& schedule) const {
+    const std::scoped_lock guard(mutex_);
+    const auto found = known_.find(id);
+    return found != known_.end() && found->second.remembered && found->second.schedule == schedule;
 }
 
 Result<SpoolNames::Kept> SpoolNames::keep() {
@@ -58,14 +64,19 @@ Result<disk::Names> SpoolNames::read() {
     auto entries = disk_.names(directory_);
     if (!entries && entries.error().error == ENOENT) entries = disk::Names();
     if (!entries) return entries;
-    std::unordered_map<std::string, Schedule> found;
+    std::unordered_map<std::string, Known> found;
     found.reserve(entries->size());
     for (const disk::Names::Name& entry : *entries) {
         if (const auto name = queue_name(entry.text()))
             found.insert_or_assign(std::string(name->id),
-                                   Schedule{name->next, std::string(name->destination)});
+                                   Known{{name->next, std::string(name->destination)}, false});
     }
     const std::scoped_lock guard(mutex_);
+    for (const auto& [id, before] : known_) {
+        const auto now = found.find(id);
+        if (now != found.end() && now->second.schedule == before.schedule)
+            now->second.remembered = before.remembered;
+    }
     known_ = std::move(found);
     return entries;
 }

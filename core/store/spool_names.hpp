@@ -44,9 +44,12 @@ class SpoolNames {
     std::string path(const std::string& name) const { return directory_ + '/' + name; }
     std::string path_of(const std::string& id, const Schedule& schedule) const;
 
+    // Who calls has given it this name, or was told of it.
     void remember(const std::string& id, Schedule schedule);
     void forget(const std::string& id);
     std::optional<Schedule> last_seen(const std::string& id) const;
+    // It was remembered so: not only read, for nobody is told of what is read in passing.
+    bool remembers(const std::string& id, const Schedule& schedule) const;
 
     // For who changes a time; a lock file is made when missing.
     Result<Kept> keep();
@@ -75,11 +78,16 @@ class SpoolNames {
     }
 
   private:
+    struct Known {
+        Schedule schedule;
+        bool remembered = false;
+    };
+
     disk::Disk& disk_;
     const std::string directory_, state_;
     std::mutex naming_;  // this process's half of the lock
     mutable std::mutex mutex_;
-    std::unordered_map<std::string, Schedule> known_;
+    std::unordered_map<std::string, Known> known_;
 };
 
 }  // namespace mailhandler::store

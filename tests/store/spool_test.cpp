@@ -324,6 +324,7 @@ TEST_CASE("Only what others put into the directory is news") {
     CHECK(due->destination == "b.example");
     CHECK(news().empty());
     REQUIRE(other.reschedule(ours, at(7)));
+    CHECK(spool.load("gone").error().error == ENOENT);  // reads the directory, and tells nobody
     REQUIRE(news().size() == 1);
     CHECK(spool.seen(news().front())->next_attempt == at(7));
     CHECK(spool.due(ours)->next_attempt == at(7));
