@@ -81,12 +81,15 @@ def table(family, figures):
         for server, values in by_server.items():
             cells = []
             for key, _, divisor, _ in columns:
+                if key not in values:
+                    cells.append("")
+                    continue
                 raw = " ".join(number(v / divisor) for v in values[key]["raw"])
                 cells.append(f"{number(values[key]['median'] / divisor)} ({raw})")
             lines.append("  " + f"{server:14}" + "".join(f"{c:>34}" for c in cells))
             ratio = values.get("mailhandler is better by")
             if ratio:
-                lines.append("  " + f"{'  × better':14}" + "".join(f"{ratio[k]:>34}" for k, *_ in columns))
+                lines.append("  " + f"{'  × better':14}" + "".join(f"{ratio.get(k, ''):>34}" for k, *_ in columns))
     return "\n".join(lines)
 
 
