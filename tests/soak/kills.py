@@ -55,7 +55,7 @@ def main():
             kill(dice.choice([[w.host], [w.host], [w.office], [w.host, w.office]]))
             if count % 100 == 99:
                 print(f"{count + 1} kills in {time.monotonic() - began:.0f} s: {w.summary()}", file=sys.stderr)
-        w.settle()
+        w.settle(900)  # tens of thousands wait by then, for nobody lived long enough to collect them
         wrong = w.judge() or saboteurs(w)
         for fault in wrong[:40]:
             print("WRONG:", fault)
