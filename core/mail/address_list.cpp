@@ -60,7 +60,7 @@ class Reader {
 
     // A comment that never closes is no comment: its parenthesis is a character like others.
     bool comment() {
-        if (unclosed_) return false;
+        if (at_ >= unclosed_) return false;
         std::string text;
         int depth = 0;
         for (std::size_t i = at_; i < text_.size(); ++i) {
@@ -75,7 +75,7 @@ class Reader {
             else if (c != '(' || depth++ > 0)
                 text += c;
         }
-        unclosed_ = true;
+        unclosed_ = at_;
         return false;
     }
 
@@ -220,7 +220,7 @@ class Reader {
 
     std::string_view text_;
     std::size_t at_ = 0;
-    bool unclosed_ = false;  // there is a comment that never closes
+    std::size_t unclosed_ = std::string_view::npos;  // from here on no parenthesis opens a comment
     bool closes_ = true;     // there is a > ahead
     bool routes_ = true;     // there may be a route ahead
     bool quotes_close_ = true;

@@ -68,6 +68,7 @@ TEST_CASE("broken addresses are shown as they are") {
     CHECK(read("a@[192.0.2.1") == "<|a@[192.0.2.1>");
     CHECK(read("@x, a@, @") == "<|@x><|a@>");
     CHECK(read(";:;@<>(") == "[: ]@<|@>");
+    CHECK(read("a (x@z)(b@c") == "x@z<|a (b@c>");
     CHECK(read("@\"never<x@y>, z") == "@\"never<|x@y><|z@>");
 }
 
