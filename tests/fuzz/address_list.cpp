@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         kept += each.name.size() + each.route.size() + each.local.size() + each.domain.size();
     }
-    if (group || kept > size) std::abort();
+    // What one reading takes for a comment, and so for a name, another may take for part of an address.
+    if (group || kept > 2 * size) std::abort();
     return 0;
 }
