@@ -263,6 +263,8 @@ void Retrieval::put(Parcel parcel) {
     ++harvest_.waiting[parcel.sorted.stays];
     if (!parcel.sorted.lacks || parcel.shared) return;
     parcel.sorted.lacks->size = parcel.size;
+    parcel.sorted.lacks->since =
+        std::chrono::floor<std::chrono::seconds>(house_.clock.wall().time_since_epoch()) + WallTime();
     waiting_.emplace_back(std::move(parcel.id), std::move(*parcel.sorted.lacks));
 }
 

@@ -9,11 +9,17 @@ namespace {
 // not.
 constexpr auto held_fresh = std::chrono::seconds(30), held_full_fresh = std::chrono::seconds(1);
 
+// For whom a message is may have been changed meanwhile, and only its content tells: so often it is
+// fetched all the same.
+constexpr auto believed_for = std::chrono::hours(1);
+
 }  // namespace
 
 std::optional<std::string> Retrieval::still_lacks(const store::MessageId& id, std::uint64_t size) {
     const auto wait = ledger_.waits(id);
     if (!wait || wait->size != size) return {};
+    const auto age = house_.clock.wall() - wait->since;
+    if (age < std::chrono::seconds(0) || age > believed_for) return {};
     const std::lock_guard lock(room_);
     if (wait->local.empty()) {
         if (held_fits(size).value_or(true)) return {};

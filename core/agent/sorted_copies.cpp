@@ -118,7 +118,7 @@ class Composer {
             const auto takes = world_.mailbox_takes(*need.first, need.second);
             if (!takes) return tl::unexpected(takes.error());
             if (*takes) continue;
-            sorted_.lacks = store::Wait{0, mailbox.domain(), mailbox.local()};
+            sorted_.lacks = store::Wait{0, mailbox.domain(), mailbox.local(), {}};
             return stay(no_room_in(&mailbox));
         }
         return {};

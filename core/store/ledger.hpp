@@ -99,10 +99,11 @@ struct Known {
 };
 
 // A message that was fetched and stays on the server for lack of room: until there is some it need not
-// be fetched again.
+// be fetched again, for a while.
 struct Wait {
     std::uint64_t size = 0;     // octets, as on the server
     std::string domain, local;  // of the mailbox that is full; empty: the held area is
+    WallTime since{};           // when it was fetched, in whole seconds
     bool operator==(const Wait&) const = default;
 };
 

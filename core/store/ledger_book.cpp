@@ -107,17 +107,18 @@ bool LedgerBook::apply(Fields& fields) {
 }
 
 bool LedgerBook::apply_wait(MessageId id, Fields& fields) {
-    if (fields.size() != 7) return false;
-    const auto size = number(fields[4]);
-    if (!size) return false;
-    waits_.insert_or_assign(std::move(id),
-                            Wait{*size, std::move(fields[5]), std::move(fields[6])});
+    if (fields.size() != 8) return false;
+    const auto size = number(fields[4]), since = number(fields[7]);
+    if (!size || !since) return false;
+    waits_.insert_or_assign(std::move(id), Wait{*size, std::move(fields[5]), std::move(fields[6]),
+                                                WallTime(std::chrono::seconds(*since))});
     return true;
 }
 
 void LedgerBook::append_wait(std::string& to, const MessageId& id, const Wait& wait) {
     append_record(to, {"W", id.mailbox, std::to_string(id.validity), id.uid,
-                       std::to_string(wait.size), wait.domain, wait.local});
+                       std::to_string(wait.size), wait.domain, wait.local,
+                       seconds_of(wait.since)});
 }
 
 void LedgerBook::take_over(const MessageId& id, const MessageId& old) {

@@ -4,7 +4,7 @@
 //     <crc32, 8 hex> D <mailbox> <validity> <uid> <size> <hash> <when>                   done
 //     <crc32, 8 hex> L <mailbox> <validity> <uid>                                 leaving
 //     <crc32, 8 hex> F <mailbox> <validity> <uid>                                 forgotten
-//     <crc32, 8 hex> W <mailbox> <validity> <uid> <size> <domain> <local>         waits for room
+//     <crc32, 8 hex> W <mailbox> <validity> <uid> <size> <domain> <local> <when>  waits for room
 //     <crc32, 8 hex> M <mailbox> <validity> <uid> <old validity> <old uid>        adopted
 //
 // <when> is in seconds since the epoch. Fields are separated by one space; in them control characters, space and '%' are %HH, and the

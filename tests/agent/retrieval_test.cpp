@@ -484,6 +484,12 @@ TEST_CASE("What waits for room is not fetched again before there is some") {
         CHECK(harvest->waiting == first->waiting);
         CHECK(harvest->unfinished());
     }
+    // Whom it is for may have been changed: after an hour its content is asked again.
+    run.clock.at += std::chrono::minutes(61);
+    run.fetch(server);
+    CHECK(run.fetched == 2);
+    run.fetch(server);
+    CHECK(run.fetched == 0);
     // Another message under that UIDL is another matter.
     const Message waiting = std::exchange(server[0], {"1", to("bob@example.com", "small")});
     run.fetch(server);
