@@ -8,8 +8,8 @@
 
 #include "base/result.hpp"
 #include "disk/interface.hpp"
+#include "store/content_hash.hpp"
 #include "store/layout.hpp"
-#include "store/ledger.hpp"
 
 namespace mailhandler::agent {
 

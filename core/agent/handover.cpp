@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "store/content_hash.hpp"
+
 namespace mailhandler::agent {
 
 namespace {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "store/content_hash.hpp"
+
 namespace mailhandler::agent {
 
 namespace {

@@ -8,35 +8,23 @@
 //     sync new/             –                staged      all          notes `done`
 //     sync `done`           –                done        all          nothing
 //
-// A copy is in .stage/ or where it goes, and never twice, because a rename between directories is
-// one step for the journal of the file system (ext4, xfs, btrfs; not promised by POSIX). Where both
-// names survive, the second rename is of the same content to the same name. The content of a copy and
-// its entry in .stage/ are durable before `staged` is, so "not there" can only mean "renamed".
+// Why a copy that is not in .stage/ any more can only have been renamed says store/staging.hpp.
 #include "store/ledger.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <set>
 
+#include "store/content_hash.hpp"
 #include "store/ledger_book.hpp"
 #include "store/maildir.hpp"
+#include "store/predecessors.hpp"
+#include "store/staging.hpp"
 
 namespace mailhandler::store {
 
 namespace {
-
-std::string hash_of(std::initializer_list<std::string_view> texts) {
-    ContentHash hash;
-    for (const std::string_view text : texts) {
-        hash.add(text);
-        hash.add(std::string_view("\0", 1));
-    }
-    return hash.text();
-}
-
-bool no_descriptor(const Fault& fault) { return fault.error == EMFILE || fault.error == ENFILE; }
 
 // One file name per account, however long its parts are.
 std::string account_entry(const Account& account) {
@@ -47,20 +35,19 @@ std::string account_entry(const Account& account) {
     return name;
 }
 
-}  // namespace
-
-void ContentHash::add(std::string_view octets) {
-    auto [first, second] = lanes_;
-    for (const char each : octets) {
-        const auto octet = static_cast<unsigned char>(each);
-        first = (first ^ octet) * 0x100000001b3u;                      // FNV-1a
-        second = (second + octet) * 0x9ddfea08eb382d69u;
-        second ^= second >> 29;
-    }
-    lanes_ = {first, second};
+// Takes out of the batch whatever has the name of a message before it.
+std::vector<Collected> take_repeated(std::vector<Collected>& batch) {
+    std::set<MessageId> seen;
+    const auto repeated = std::stable_partition(
+        batch.begin(), batch.end(),
+        [&](const Collected& message) { return seen.insert(message.id).second; });
+    std::vector<Collected> taken(std::make_move_iterator(repeated),
+                                 std::make_move_iterator(batch.end()));
+    batch.erase(repeated, batch.end());
+    return taken;
 }
 
-std::string ContentHash::text() const { return fmt::format("{:016x}{:016x}", lanes_[0], lanes_[1]); }
+}  // namespace
 
 Result<Copy> copy_to_maildir(const Layout& layout, const std::string& domain,
                              const std::string& recipient, const std::string& maildir,
@@ -80,183 +67,37 @@ Result<Copy> copy_to_maildir(const Layout& layout, const std::string& domain,
 }
 
 struct Ledger::State {
-    using Staged = std::vector<std::pair<MessageId, LedgerBook::Entry>>;
-    using Done = std::vector<std::pair<MessageId, Known>>;
-
     State(disk::Disk& on, const Layout& where, const Account& account, Use how)
-        : disk(on), layout(where), use(how), tag(hash_of({account.login, account.server}).substr(0, 16)),
-          book(on, layout.ledger_dir() + '/' + account_entry(account) + ".log", layout.base()) {}
+        : disk(on), layout(where), use(how),
+          book(on, layout.ledger_dir() + '/' + account_entry(account) + ".log", layout.base()),
+          staging(on, layout, account), predecessors(book) {}
 
     Result<> may_write() const {
         if (use == Use::write) return book.sound();
         return fail(layout.ledger_dir(), "the ledger was opened to look at only");
     }
-    Result<> prepare(const std::string& stage_dir);
-    Result<std::unique_ptr<disk::File>> write_copy(const Copy& copy, const std::string& path);
-    Result<> sync(std::vector<std::unique_ptr<disk::File>>& files,
-                  const std::set<std::string>& directories);
-    Result<> write_copies(const std::vector<Collected>& batch, Staged& staged);
-    Result<> prepare_target(const std::string& directory);
-    Result<> rename(const Move& move);
-    Result<> sync_targets(std::set<std::string> directories);
-    Result<> finish(const Staged& staged, Done done);
-    void sweep();
-    std::optional<MessageId> predecessor(const Sighting& message);
+
+    using Done = std::vector<std::pair<MessageId, Known>>;
+    // Steps 3 and 4. `done`: what else is.
+    Result<> finish(const Staging::Staged& staged, Done done);
 
     disk::Disk& disk;
     const Layout layout;
     const Use use;
-    const std::string tag;  // this account's stage files begin with it
     std::unique_ptr<disk::Lock> lock;
     LedgerBook book;
-    std::set<std::string> prepared;  // directories known to be there and durable
-    // Done under other names than today's, by hash; made when first asked for.
-    std::optional<std::unordered_multimap<std::string, MessageId>> by_hash;
+    Staging staging;
+    Predecessors predecessors;
 };
 
-// Also where it is there already: another account may have made it a moment ago, and not synced.
-Result<> Ledger::State::prepare(const std::string& stage_dir) {
-    if (prepared.contains(stage_dir)) return {};
-    if (auto made = disk::make_directories(disk, stage_dir); !made) return made;
-    std::string above = stage_dir;
-    for (int level = 0; level < 3; ++level) {  // the domain's, mail/ and what that lies in
-        above = disk::parent_path(above);
-        if (auto synced = disk.sync_directory(above); !synced) return synced;
-    }
-    prepared.insert(stage_dir);
-    return {};
-}
-
-Result<std::unique_ptr<disk::File>> Ledger::State::write_copy(const Copy& copy,
-                                                              const std::string& path) {
-    auto file = disk.create(path);
-    if (!file && file.error().error == EEXIST) {
-        // Left by a crash before its `staged`, or by a batch that failed: nobody counts on it.
-        if (auto removed = disk.remove(path); !removed) return tl::unexpected(removed.error());
-        file = disk.create(path);
-    }
-    if (!file) return file;
-    const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
-    if (auto done = (*file)->write(parts); !done) return tl::unexpected(done.error());
-    if (copy.spilled) {
-        const auto size = copy.spilled->size();
-        if (!size) return tl::unexpected(size.error());
-        auto done = (*file)->append_from(*copy.spilled, 0, *size);
-        if (!done) return tl::unexpected(done.error());
-    }
-    return file;
-}
-
-// Step 1.
-Result<> Ledger::State::write_copies(const std::vector<Collected>& batch, Staged& staged) {
-    std::vector<std::unique_ptr<disk::File>> files;
-    std::set<std::string> directories;
-    for (const Collected& message : batch) {
-        if (message.copies.empty()) continue;
-        LedgerBook::Entry entry{
-            {Known::State::staged, message.size, message.hash, message.when}, {}};
-        const std::string name = hash_of(
-            {message.id.mailbox, std::to_string(message.id.validity), message.id.uid});
-        for (std::size_t count = 0; count < message.copies.size(); ++count) {
-            const Copy& copy = message.copies[count];
-            if (auto done = prepare(copy.stage_dir); !done) return done;
-            const std::string path = fmt::format("{}/{}.{}.{}.{}", copy.stage_dir, tag, name, count,
-                                                 hash_of({copy.recipient}).substr(0, 16));
-            auto file = write_copy(copy, path);
-            if (!file && no_descriptor(file.error()) && !files.empty()) {
-                if (auto done = sync(files, {}); !done) return done;
-                file = write_copy(copy, path);
-            }
-            if (!file) return tl::unexpected(file.error());
-            files.push_back(std::move(*file));
-            directories.insert(copy.stage_dir);
-            entry.moves.push_back({path, copy.directory + '/' + copy.name});
-        }
-        staged.emplace_back(message.id, std::move(entry));
-    }
-    return sync(files, directories);
-}
-
-Result<> Ledger::State::sync(std::vector<std::unique_ptr<disk::File>>& files,
-                             const std::set<std::string>& directories) {
-    std::vector<disk::File*> pointers;
-    for (const auto& file : files) pointers.push_back(file.get());
-    const std::vector<std::string> paths(directories.begin(), directories.end());
-    auto done = disk.sync_together(pointers, paths);
-    files.clear();
-    return done;
-}
-
-// A maildir whose tmp/ is there is durable with all above it, see make_maildir().
-Result<> Ledger::State::prepare_target(const std::string& directory) {
-    if (prepared.contains(directory)) return {};
-    const std::string above = disk::parent_path(directory);
-    Result<> done;
-    if (disk::file_name(directory) != "new") {
-        done = disk::make_directories(disk, directory);
-        if (done) done = disk.sync_directory(above);
-    } else if (!disk::exists(disk, above + "/tmp")) {
-        done = make_maildir(disk, above);
-    }
-    if (done) prepared.insert(directory);
-    return done;
-}
-
-Result<> Ledger::State::rename(const Move& move) {
-    const std::string directory = disk::parent_path(move.to);
-    for (const bool again : {false, true}) {
-        if (!prepared.contains(directory)) {
-            const auto there = disk.status(move.stage);
-            if (!there && there.error().error == ENOENT) return {};  // it was renamed before
-            if (!there) return tl::unexpected(there.error());
-            if (auto done = prepare_target(directory); !done) return done;
-        }
-        auto renamed = disk.rename(move.stage, move.to);
-        if (renamed || renamed.error().error != ENOENT || again) return renamed;
-        prepared.erase(directory);  // perhaps it was removed since
-    }
-    return {};
-}
-
-Result<> Ledger::State::sync_targets(std::set<std::string> directories) {
-    for (;;) {
-        const std::vector<std::string> paths(directories.begin(), directories.end());
-        auto synced = disk.sync_together({}, paths);
-        if (synced || synced.error().error != ENOENT) return synced;
-        // A mailbox that was removed since it was delivered to has nothing to sync.
-        const auto gone = std::erase_if(
-            directories, [&](const std::string& path) { return !disk::exists(disk, path); });
-        if (gone == 0) return synced;
-    }
-}
-
-// Steps 3 and 4.
-Result<> Ledger::State::finish(const Staged& staged, Done done) {
-    std::set<std::string> directories;
+Result<> Ledger::State::finish(const Staging::Staged& staged, Done done) {
+    if (auto placed = staging.place(staged); !placed) return placed;
     for (const auto& [id, entry] : staged) {
-        for (const Move& move : entry.moves) {
-            if (auto renamed = rename(move); !renamed) return renamed;
-            directories.insert(disk::parent_path(move.to));
-        }
         done.emplace_back(id, Known{Known::State::done, entry.known.size, entry.known.hash,
                                     entry.known.since});
     }
-    if (auto synced = sync_targets(directories); !synced) return synced;
     if (done.empty()) return {};
     return book.finish(done);
-}
-
-void Ledger::State::sweep() {
-    const auto domains = disk.list(layout.mail_dir());
-    if (!domains) return;
-    for (const disk::Entry& domain : *domains) {
-        const std::string directory = layout.mail_dir() + '/' + domain.name + "/.stage";
-        const auto entries = disk.list(directory);
-        if (!entries) continue;
-        for (const disk::Entry& entry : *entries) {
-            if (entry.name.starts_with(tag + '.')) (void)disk.remove(directory + '/' + entry.name);
-        }
-    }
 }
 
 Ledger::Ledger(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -285,12 +126,12 @@ Result<Ledger> Ledger::open(disk::Disk& disk, const Layout& layout, const Accoun
 Result<std::size_t> Ledger::recover() {
     State& state = *state_;
     if (auto may = state.may_write(); !may) return tl::unexpected(may.error());
-    State::Staged staged;
+    Staging::Staged staged;
     for (const auto& [id, entry] : state.book.entries()) {
         if (entry.known.state == Known::State::staged) staged.emplace_back(id, entry);
     }
     if (auto done = state.finish(staged, {}); !done) return tl::unexpected(done.error());
-    state.sweep();
+    state.staging.sweep();
     if (auto done = state.book.compact(); !done) return tl::unexpected(done.error());
     return staged.size();
 }
@@ -325,22 +166,14 @@ Result<> Ledger::deliver(std::vector<Collected> batch) {
     State& state = *state_;
     if (auto may = state.may_write(); !may) return may;
     // A server that lists one UID twice: each in its turn.
-    std::set<MessageId> seen;
-    const auto twice = std::stable_partition(
-        batch.begin(), batch.end(),
-        [&](const Collected& message) { return seen.insert(message.id).second; });
-    if (twice != batch.end()) {
-        std::vector<Collected> again(std::make_move_iterator(twice),
-                                     std::make_move_iterator(batch.end()));
-        batch.erase(twice, batch.end());
+    if (auto repeated = take_repeated(batch); !repeated.empty()) {
         if (auto done = deliver(std::move(batch)); !done) return done;
-        return deliver(std::move(again));
+        return deliver(std::move(repeated));
     }
-    bool pending = false;
-    for (const Collected& message : batch) {
+    const bool pending = std::any_of(batch.begin(), batch.end(), [&](const Collected& message) {
         const auto before = known(message.id);
-        pending = pending || (before && before->state == Known::State::staged);
-    }
+        return before && before->state == Known::State::staged;
+    });
     if (pending) {
         // An earlier call failed half way; its stage files must not be written over.
         if (auto done = recover(); !done) return tl::unexpected(done.error());
@@ -349,10 +182,10 @@ Result<> Ledger::deliver(std::vector<Collected> batch) {
         const auto before = known(message.id);
         return before && before->size == message.size && before->hash == message.hash;
     });
-    State::Staged staged;
-    if (auto done = state.write_copies(batch, staged); !done) return done;
-    if (!staged.empty()) {
-        if (auto done = state.book.stage(staged); !done) return done;
+    const auto staged = state.staging.write(batch);
+    if (!staged) return tl::unexpected(staged.error());
+    if (!staged->empty()) {
+        if (auto noted = state.book.stage(*staged); !noted) return noted;
     }
     State::Done done;
     for (const Collected& message : batch) {
@@ -361,45 +194,7 @@ Result<> Ledger::deliver(std::vector<Collected> batch) {
                                                 message.when});
         }
     }
-    return state.finish(staged, std::move(done));
-}
-
-namespace {
-
-// POP3 shows what IMAP calls INBOX, and has no name for it.
-bool same_mailbox(const MessageId& a, const MessageId& b) {
-    return a.mailbox == b.mailbox || ((a.mailbox.empty() || b.mailbox.empty()) &&
-                                      (a.mailbox == "INBOX" || b.mailbox == "INBOX"));
-}
-
-bool same_names(const MessageId& a, const MessageId& b) {
-    return a.mailbox == b.mailbox && a.validity == b.validity;
-}
-
-}  // namespace
-
-// The entry that this message may take over.
-std::optional<MessageId> Ledger::State::predecessor(const Sighting& message) {
-    if (!by_hash) {
-        by_hash.emplace();
-        for (const auto& [old, entry] : book.entries()) {
-            if (entry.known.state != Known::State::done || same_names(old, message.id)) continue;
-            by_hash->emplace(entry.known.hash, old);
-        }
-    }
-    const auto [begin, end] = by_hash->equal_range(message.hash);
-    for (auto at = begin; at != end; ++at) {
-        const auto found = book.entries().find(at->second);
-        if (!same_mailbox(at->second, message.id) || same_names(at->second, message.id) ||
-            found == book.entries().end() || found->second.known.size != message.size ||
-            found->second.known.hash != message.hash) {
-            continue;
-        }
-        MessageId old = at->second;
-        by_hash->erase(at);
-        return old;
-    }
-    return std::nullopt;
+    return state.finish(*staged, std::move(done));
 }
 
 Result<std::vector<bool>> Ledger::adopt(std::span<const Sighting> messages) {
@@ -408,7 +203,7 @@ Result<std::vector<bool>> Ledger::adopt(std::span<const Sighting> messages) {
     std::vector<bool> adopted;
     std::vector<std::pair<MessageId, MessageId>> pairs;
     for (const Sighting& message : messages) {
-        auto old = state.predecessor(message);
+        auto old = state.predecessors.take(message);
         adopted.push_back(old.has_value());
         if (old) pairs.emplace_back(message.id, std::move(*old));
     }
@@ -450,7 +245,7 @@ Result<std::size_t> Ledger::forget_unlisted(const std::string& mailbox, std::uin
     }
     if (gone.empty()) return 0;
     if (auto done = state.book.forget(gone); !done) return tl::unexpected(done.error());
-    state.by_hash.reset();
+    state.predecessors.start_over();
     if (auto done = state.book.compact(); !done) return tl::unexpected(done.error());
     return gone.size();
 }

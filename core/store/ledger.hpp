@@ -16,16 +16,13 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -49,17 +46,6 @@ struct MessageId {
     std::string uid;
     bool operator==(const MessageId&) const = default;
     auto operator<=>(const MessageId&) const = default;
-};
-
-// The hash of a whole message as the server sent it. It tells contents apart, not friends from
-// enemies: who makes two of their own messages collide harms only their own.
-class ContentHash {
-  public:
-    void add(std::string_view octets);
-    std::string text() const;  // 32 hexadecimal digits
-
-  private:
-    std::array<std::uint64_t, 2> lanes_{0xcbf29ce484222325u, 0x9ae16a3b2f90404fu};
 };
 
 // One copy of a message on its way to one recipient.

@@ -7,6 +7,7 @@
 
 #include <chrono>
 
+#include "store/content_hash.hpp"
 #include "store/ledger_record.hpp"
 #include "store/maildir.hpp"
 #include "store/maildir_listing.hpp"
