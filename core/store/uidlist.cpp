@@ -96,6 +96,36 @@ std::optional<UidlistLine> UidlistReader::next() {
     return {};
 }
 
+// "12 P1795.M1P2Q3.node :1795.M1P2Q3.node,S=5,W=5\n"
+void append_uidlist_line(std::string& to, std::uint32_t uid, std::string_view base,
+                         std::string_view file) {
+    char number[10];
+    to.append(number, std::to_chars(number, number + sizeof number, uid).ptr);
+    to += " P";
+    if (is_uidl(base))
+        to += base;
+    else
+        to += uidl_digest(base);
+    to += " :";
+    to += without_flags(file);
+    to += '\n';
+}
+
+std::string uidlist_header(std::uint32_t validity, std::uint32_t next, std::uint64_t high,
+                           std::uint64_t low) {
+    return fmt::format("3 V{} N{} G{:016x}{:016x}", validity, next, high, low);
+}
+
+std::string with_next_uid(std::string_view header, std::uint32_t next) {
+    std::string made(word(header));
+    for (auto field = word(header); !field.empty(); field = word(header)) {
+        if (field.front() == 'N') continue;
+        made += fmt::format(" {}", field);
+        if (field.front() == 'V') made += fmt::format(" N{}", next);
+    }
+    return made;
+}
+
 std::optional<Uidlist> Uidlist::parse(std::string_view text) {
     UidlistReader reader(text);
     const auto header = reader.header();

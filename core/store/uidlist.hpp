@@ -1,4 +1,4 @@
-// dovecot-uidlist, taken apart: which UID and which POP3 UIDL each message of a maildir has. Version 3
+// dovecot-uidlist, taken apart and put together: which UID and which POP3 UIDL each message of a maildir has. Version 3
 // (Dovecot's manual, "Maildir Mailbox Format"):
 //     3 V<uidvalidity> N<next uid> G<guid>
 //     <uid> [<key><value> …] :<file name>
@@ -47,6 +47,16 @@ class UidlistReader {
     std::string_view rest_;
     std::size_t malformed_ = 0;
 };
+
+// What store/uids writes. Our line of a message, for its file with or without flags; `base` is its base
+// name.
+void append_uidlist_line(std::string& to, std::uint32_t uid, std::string_view base,
+                         std::string_view file);
+// The header of a new list, without its LF. The last two are its GUID: 128 random bits.
+std::string uidlist_header(std::uint32_t validity, std::uint32_t next, std::uint64_t high,
+                           std::uint64_t low);
+// A header with another next UID. Its other fields stay, understood or not.
+std::string with_next_uid(std::string_view header, std::uint32_t next);
 
 // The UIDLs of a maildir that a Dovecot served: a POP3 client that leaves mail on the server must not
 // download all of it again.

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,16 +64,21 @@ class Uids {
     Result<> drop(Uid below, const std::function<bool(Uid)>& living);
 
   private:
+    static constexpr std::uint64_t largest_list = 1ull << 30;
+    // Beyond it a list is given up for a new one (RFC 3501 section 2.3.1.1 has 32 bits).
+    static constexpr Uid last_uid = std::numeric_limits<Uid>::max() - 1'000'000;
+
     void clear();
     void corrupt(std::string_view why);
     Result<> read_all();
     Result<bool> read_tail(std::uint64_t size);
     bool take(std::string_view text, std::uint64_t begin);
+
     struct Added;
     void enter(const Added& added);
     Result<> plan();
     Result<> make(const Added& added);
-    Result<> rewrite(const std::function<bool(Uid)>& keep, std::string_view more);
+    Result<> rewrite(const std::function<bool(Uid)>& keep, const Added& added);
     Result<> append(const Added& added);
     Result<> remember();
 
