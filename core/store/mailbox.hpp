@@ -3,7 +3,7 @@
 // it. Mailboxes (store/mailboxes) has one object for each that is in use.
 //
 // Beside other programs: deliveries and POP3 take no lock; who assigns UIDs or writes the keywords takes
-// Dovecot's (store/uidlist_file, store/keywords). Names are read, messages are not. refresh() looks at
+// Dovecot's (store/uids, store/keywords). Names are read, messages are not. refresh() looks at
 // the modification times of new/ and cur/ and lists only what changed; a message that was renamed by
 // somebody else in mid-operation is looked for again and the operation goes on. A message that a
 // listing did not show is believed to be gone only when nothing changed in the directory meanwhile:

@@ -24,7 +24,7 @@ void Mailbox::State::publish(std::shared_ptr<MessageList> made) {
 Result<bool> Mailbox::State::rename(MessageList& in, ListedMessage& message, Flags flags) {
     const std::string file = with_flags(in.file(message), flags);
     const std::string from = in.path(message);
-    const std::string to = seen.path + '/' + file;
+    const std::string to = seen.path() + '/' + file;
     if (from != to) {
         const auto done = means.disk.rename(from, to);
         if (!done && done.error().error == ENOENT) return false;
@@ -41,9 +41,9 @@ Result<bool> Mailbox::State::rename(MessageList& in, ListedMessage& message, Fla
 // cur/ before new/: a message that moved is then on the disk twice rather than not at all.
 Result<> Mailbox::State::sync(bool cur, bool fresh_too) {
     if (cur)
-        if (auto done = means.disk.sync_directory(seen.path); !done) return done;
+        if (auto done = means.disk.sync_directory(seen.path()); !done) return done;
     if (fresh_too)
-        if (auto done = means.disk.sync_directory(fresh.path); !done) return done;
+        if (auto done = means.disk.sync_directory(fresh.path()); !done) return done;
     return {};
 }
 
@@ -74,7 +74,7 @@ bool Mailbox::State::move_on(std::size_t most, bool claims) {
     if (!claims && (!any || most == 0)) return any;
     auto made = draft();
     if (claims) made->first_recent = made->uid_next;
-    const bool cur_clean = any && clean(seen), new_clean = any && clean(fresh);
+    const bool cur_clean = any && seen.clean(), new_clean = any && fresh.clean();
     bool left = false, moved = false;
     for (ListedMessage& each : made->messages) {
         if (!each.in_new) continue;
@@ -88,8 +88,8 @@ bool Mailbox::State::move_on(std::size_t most, bool claims) {
         moved = true;
     }
     if (moved) {
-        changed_by_us(seen, cur_clean);
-        changed_by_us(fresh, new_clean);
+        seen.changed_by_us(cur_clean);
+        fresh.changed_by_us(new_clean);
     }
     publish(std::move(made));
     return left;
@@ -153,7 +153,7 @@ Result<> Mailbox::State::change(std::vector<Uid> todo, Act act, Settle settle) {
             if (!done) break;
         }
         auto made = draft();
-        const bool cur_clean = clean(seen), new_clean = clean(fresh);
+        const bool cur_clean = seen.clean(), new_clean = fresh.clean();
         Touched touched;
         std::vector<Uid> missed;
         for (const Uid uid : todo) {
@@ -165,8 +165,8 @@ Result<> Mailbox::State::change(std::vector<Uid> todo, Act act, Settle settle) {
             if (!*acted) missed.push_back(uid);
         }
         settle(*made);
-        if (touched.cur) changed_by_us(seen, cur_clean);
-        if (touched.fresh) changed_by_us(fresh, new_clean);
+        if (touched.cur) seen.changed_by_us(cur_clean);
+        if (touched.fresh) fresh.changed_by_us(new_clean);
         all.cur = all.cur || touched.cur;
         all.fresh = all.fresh || touched.fresh;
         publish(std::move(made));

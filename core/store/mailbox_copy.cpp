@@ -130,13 +130,13 @@ Result<std::vector<Uid>> Mailbox::place(Arrivals& arrivals) {
     if (auto done = state.lock_uids(held); !done) return tl::unexpected(done.error());
     // What others brought meanwhile has lower UIDs, and must be in the list before.
     if (auto list = state.refresh(Look::cheap, held); !list) return tl::unexpected(list.error());
-    const bool was_clean = state.clean(state.seen);
+    const bool was_clean = state.seen.clean();
     for (auto& each : arrivals.messages) {
         const auto renamed = means_.disk.rename_new(arrivals.tmp(each), arrivals.cur(each));
         if (!renamed) return tl::unexpected(renamed.error());
         each.placed = true;
     }
-    state.changed_by_us(state.seen, was_clean);
+    state.seen.changed_by_us(was_clean);
     if (auto synced = state.sync(true, false); !synced) return tl::unexpected(synced.error());
     std::vector<std::string_view> files;
     for (const auto& each : arrivals.messages) files.push_back(each.file);
@@ -200,16 +200,16 @@ Result<Mailbox::Appended> Mailbox::append(std::vector<Delivery> deliveries) {
     std::optional<Dotlock> held;
     if (auto done = state.lock_uids(held); !done) return tl::unexpected(done.error());
     if (auto list = state.refresh(Look::cheap, held); !list) return tl::unexpected(list.error());
-    const bool was_clean = state.clean(state.seen);
+    const bool was_clean = state.seen.clean();
     if (auto done = means_.store.commit(std::move(deliveries)); !done)
         return tl::unexpected(done.error());
-    state.changed_by_us(state.seen, was_clean);
+    state.seen.changed_by_us(was_clean);
     appended.uid_validity = state.list->uid_validity;
     const std::vector<std::string_view> files(names.begin(), names.end());
     auto uids = state.uids.assign(files);
     if (!uids) {  // they are there all the same, and get their UIDs at the next look
         means_.log.warning(uids.error().text());
-        state.seen.known = false;
+        state.seen.forget();
         return appended;
     }
     std::vector<State::Placed> placed;

@@ -25,13 +25,14 @@ class MailboxPart {
         disk::Names names;
         bool untouched = false;  // nothing changed while it was listed
     };
-    // Lists it; nothing where that need not be: what was seen last is what is there. `asked`: when the
-    // caller wanted to know; what was listed since then saw all that had happened.
+    // Lists it; nothing where that need not be: what was seen last is what is there. `asked`: when
+    // the caller wanted to know; what was listed since then saw all that had happened.
     Result<std::optional<Listing>> look(Look look, Instant asked);
     // What was listed says nothing any more.
     void forget() { known_ = false; }
 
-    // Around changes of our own, so that they need not be listed: before, and then with that answer.
+    // Around changes of our own, so that they need not be listed: before, and then with that
+    // answer.
     bool clean() const;
     void changed_by_us(bool was_clean);
 
@@ -49,7 +50,8 @@ class MailboxPart {
     WallTime modified_{};
     // … and nothing can have changed since without another modification time.
     bool settled_ = false;
-    // What changed since then is our own doing, and, where two changes met, perhaps somebody else's.
+    // What changed since then is our own doing, and, where two changes met, perhaps somebody
+    // else's.
     bool own_ = false;
     Instant own_since_{}, own_last_{};
 };

@@ -38,8 +38,8 @@ Result<MessageListPointer> Mailbox::State::refresh(Look look, std::optional<Dotl
         for (MailboxPart* part : {&fresh, &seen})
             if (auto done = scan.look(*part, look, asked); !done)
                 return tl::unexpected(done.error());
-        const bool settings_same = !anew && list->uid_next == uids.next() &&
-                                   list->keywords == keywords.names();
+        const bool settings_same =
+            !anew && list->uid_next == uids.next() && list->keywords == keywords.names();
         if (!scan.listed() && settings_same) return list;
         scan.pair();
         if (scan.lacks_uids() || uids.to_be_made()) {

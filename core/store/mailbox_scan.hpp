@@ -13,8 +13,8 @@ namespace mailhandler::store {
 
 class MailboxScan {
   public:
-    // `before`: the list as it was, which outlives this; null where that has another UIDVALIDITY, and
-    // then look() has to list both parts.
+    // `before`: the list as it was, which outlives this; null where that has another UIDVALIDITY,
+    // and then look() has to list both parts.
     MailboxScan(Uids& uids, const MessageList* before) : uids_(uids), before_(before) {}
 
     // Of new/ first, then of cur/: what moves on meanwhile is seen twice, not never.
@@ -37,7 +37,8 @@ class MailboxScan {
     Made make();
 
   private:
-    // A message as it was seen: in a listing now, or in the list before (its directory did not change).
+    // A message as it was seen: in a listing now, or in the list before (its directory did not
+    // change).
     struct Sighting {
         Uid uid = 0;
         bool in_new = false;

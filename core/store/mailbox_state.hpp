@@ -6,26 +6,13 @@
 
 #include "store/keywords.hpp"
 #include "store/mailbox.hpp"
+#include "store/mailbox_part.hpp"
 #include "store/modseqs.hpp"
 #include "store/uids.hpp"
 
 namespace mailhandler::store {
 
-// new/ or cur/, and what is known of it.
-struct MailboxPart {
-    std::string path;
-    bool in_new = false;
-
-    Instant listed{};    // when it was begun to be listed last
-    bool known = false;  // listed, when it was …
-    std::uint64_t inode = 0;
-    WallTime modified{};
-    // … and nothing can have changed since without another modification time.
-    bool settled = false;
-    // What changed since then is our own doing, and, where two changes met, perhaps somebody else's.
-    bool own = false;
-    Instant own_since{}, own_last{};
-};
+class MailboxScan;
 
 struct Mailbox::State {
     State(MailboxMeans& with, const std::string& directory, const std::string& account,
@@ -34,7 +21,7 @@ struct Mailbox::State {
           uids(with.disk, with.clock, with.random, with.log, directory, account),
           keywords(with.disk, with.clock, directory),
           modseqs(with.disk, with.clock, with.log, directory), cache_version(version),
-          fresh{directory + "/new", true}, seen{directory + "/cur", false} {}
+          fresh(with, directory + "/new", true), seen(with, directory + "/cur", false) {}
 
     MailboxMeans& means;
     const std::string maildir;
@@ -63,7 +50,7 @@ struct Mailbox::State {
         return latest_list;
     }
 
-    // --- looking: mailbox_scan.cpp; with the mutex held -----------------------------------
+    // --- looking: mailbox_refresh.cpp; with the mutex held --------------------------------
 
     // `held`: the lock on the UIDs; taken when it is needed. `asked`: when the caller began to wait for
     // `mutex`; what was listed since then saw all that had happened.
@@ -75,9 +62,16 @@ struct Mailbox::State {
     Result<MessageListPointer> look_again();
     void tidy(std::optional<Dotlock>& held);
 
-    // Around changes of our own in `part`: so that they need not be listed.
-    bool clean(const MailboxPart& part) const;
-    void changed_by_us(MailboxPart& part, bool was_clean);
+    // The steps of refresh().
+    Result<> read_uids_and_keywords(std::optional<Dotlock>& held);
+    void forget_listings() {
+        fresh.forget();
+        seen.forget();
+    }
+    // False: somebody else assigned UIDs meanwhile, all is to be looked at again.
+    Result<bool> assign(MailboxScan& scan, std::optional<Dotlock>& held);
+    // `anew`: what there was had another UIDVALIDITY.
+    void take_on(std::shared_ptr<MessageList> made, bool anew);
 
     // --- changing: mailbox_change.cpp; with the mutex held ---------------------------------
 

@@ -103,6 +103,40 @@ std::vector<ModSeqs::Seen> ModSeqs::load(std::uint32_t uid_validity) {
     return seen;
 }
 
+std::vector<ModSeqs::Seen> ModSeqs::seen_in(const MessageList& list) {
+    std::vector<Seen> seen;
+    seen.reserve(list.messages.size());
+    for (const ListedMessage& each : list.messages)
+        seen.push_back({each.uid, each.flags, each.modseq});
+    return seen;
+}
+
+std::size_t ModSeqs::stamp(MessageList& list, const std::vector<Seen>& known) {
+    std::vector<Seen> different;
+    std::vector<Uid> gone;
+    ModSeq modseq = 0;  // of all of them; 0: nothing differs
+    const auto fresh = [&] {
+        if (modseq == 0) modseq = next();
+        return modseq;
+    };
+    auto old = known.begin();
+    for (ListedMessage& each : list.messages) {
+        for (; old != known.end() && old->uid < each.uid; ++old) gone.push_back(old->uid);
+        const bool there = old != known.end() && old->uid == each.uid;
+        if (there && old->flags == each.flags) {
+            each.modseq = old->modseq;
+        } else {
+            each.modseq = fresh();
+            different.push_back({each.uid, each.flags, each.modseq});
+        }
+        if (there) ++old;
+    }
+    for (; old != known.end(); ++old) gone.push_back(old->uid);
+    changed(std::move(different));
+    if (!gone.empty()) vanished(gone, fresh());
+    return gone.size();
+}
+
 void ModSeqs::append(const std::string& records) {
     if (!kept_ || records.empty()) return;
     auto file = disk_.append(path_);

@@ -50,6 +50,11 @@ class ModSeqs {
     // A modseq that nothing had before.
     ModSeq next();
 
+    // Gives a new modseq to each message of `list` that differs from what was `known` (seen_in() the
+    // list before, or load()), one for all, and notes that and what vanished. Returns how many did.
+    std::size_t stamp(MessageList& list, const std::vector<Seen>& known);
+    static std::vector<Seen> seen_in(const MessageList& list);
+
     // What happened: written where there is a file.
     void changed(std::vector<Seen> messages);
     void vanished(const std::vector<Uid>& uids, ModSeq modseq);
