@@ -76,7 +76,7 @@ Result<> Departing::bounce(std::vector<store::Copy>& copies) {
     }
     Report& report = std::get<Report>(answer);
     auto staged = world_.outgoing->stage(report.envelope, world_.fetch.domain,
-                                         {std::move(report.octets)}, nullptr);
+                                         {std::move(report.octets), {}, nullptr});
     if (!staged) return tl::unexpected(staged.error());
     if (*staged) copies.push_back(std::move(**staged));
     for (Bounced* end : ends) end->id = report.envelope.id;
@@ -124,14 +124,11 @@ Result<> Departing::send(std::vector<PassedOn*>& ends, const Fate& fate,
     }
     if (!copy) return tl::unexpected(copy.error());
     copy->envelope.authenticated = is_genuine();
-    std::vector<std::string> parts{copy->lines + mail::collected(protocol(world_.fetch),
-                                                                 world_.fetch.host, world_.hostname,
-                                                                 world_.names.next(), now)};
-    if (mail::joins_lines_above(message_.head)) parts.front() += "\r\n";
-    parts.insert(parts.end(), pieces_.begin(), pieces_.end());
-    if (!message_.rest.empty()) parts.emplace_back(message_.rest);
-    auto staged = world_.outgoing->stage(copy->envelope, world_.fetch.domain, std::move(parts),
-                                         message_.spilled);
+    const std::string lines =
+        copy->lines + mail::collected(protocol(world_.fetch), world_.fetch.host, world_.hostname,
+                                      world_.names.next(), now);
+    auto staged = world_.outgoing->stage(copy->envelope, world_.fetch.domain,
+                                         message_.below(lines, pieces_));
     if (!staged) return tl::unexpected(staged.error());
     if (*staged) copies.push_back(std::move(**staged));
     for (PassedOn* end : ends) end->id = copy->envelope.id;

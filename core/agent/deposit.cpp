@@ -11,10 +11,8 @@ namespace {
 // What it keeps in memory: the message, and each copy's own text.
 std::uint64_t weight(const Parcel& parcel) {
     std::uint64_t octets = parcel.message.in_memory();
-    for (const store::Copy& copy : parcel.sorted.copies)
-        for (const std::string& part : copy.parts) octets += part.size();
-    for (const HandedCopy& copy : parcel.sorted.handed)
-        for (const std::string& part : copy.parts) octets += part.size();
+    for (const store::Copy& copy : parcel.sorted.copies) octets += copy.content.own.size();
+    for (const HandedCopy& copy : parcel.sorted.handed) octets += copy.content.own.size();
     return octets;
 }
 
@@ -42,9 +40,9 @@ Deposit::Deposit(disk::Disk& disk, store::Ledger& ledger, const Clock& clock, co
 
 Deposit::~Deposit() { finish(); }
 
-void Deposit::put(Parcel parcel) {
-    const std::uint64_t octets = weight(parcel);
-    const std::size_t copies = parcel.sorted.copies.size();
+void Deposit::put(ParcelPointer parcel) {
+    const std::uint64_t octets = weight(*parcel);
+    const std::size_t copies = parcel->sorted.copies.size();
     std::unique_lock lock(mutex_);
     // A parcel that is larger than everything allowed goes alone.
     changed_.wait(lock, [&] {
@@ -121,7 +119,8 @@ void Deposit::store(Batch batch) {
     Result<> done;
     std::set<store::MessageId> fresh;
     std::vector<bool> twice;
-    for (Parcel& parcel : batch) {
+    for (const ParcelPointer& each : batch) {
+        Parcel& parcel = *each;
         twice.push_back(!fresh.insert(id_of(parcel)).second);
         if (twice.back()) continue;
         // What will not go into its mailbox is to be known before the ledger says it will.
@@ -133,16 +132,17 @@ void Deposit::store(Batch batch) {
     if (!done && done.error().temporary) return stop(done.error());
     for (std::size_t i = 0; i < batch.size(); ++i) {
         if (!done && !twice[i]) {
-            if (auto alone = deliver_one(batch[i], done); !alone) return stop(alone.error());
+            if (auto alone = deliver_one(*batch[i], done); !alone) return stop(alone.error());
         }
-        report(batch[i], id_of(batch[i]), now, twice[i]);
+        report(*batch[i], id_of(*batch[i]), now, twice[i]);
     }
 }
 
 // Takes messages out of the batch that were delivered before. `notes` are for the ledger: such a
 // message now has another size, as announced, or has its UIDL for itself.
 void Deposit::sort_out_known(Batch& batch, std::vector<store::Collected>& notes) {
-    std::erase_if(batch, [&](Parcel& parcel) {
+    std::erase_if(batch, [&](ParcelPointer& each) {
+        Parcel& parcel = *each;
         const std::string& hash = parcel.message.hash;
         store::MessageId id = parcel.id;
         auto known = ledger_.known(id);
@@ -162,16 +162,16 @@ void Deposit::sort_out_known(Batch& batch, std::vector<store::Collected>& notes)
 // … and those that were delivered under another name.
 Result<> Deposit::sort_out_renamed(Batch& batch) {
     std::vector<store::Ledger::Sighting> sightings;
-    for (const Parcel& parcel : batch)
-        sightings.push_back({id_of(parcel), parcel.size, parcel.message.hash});
+    for (const ParcelPointer& parcel : batch)
+        sightings.push_back({id_of(*parcel), parcel->size, parcel->message.hash});
     const auto adopted = ledger_.adopt(sightings);
     if (!adopted) return tl::unexpected(adopted.error());
     std::size_t at = 0;
-    std::erase_if(batch, [&](Parcel& parcel) {
+    std::erase_if(batch, [&](ParcelPointer& parcel) {
         const std::size_t index = at++;
         if (!(*adopted)[index]) return false;
         const store::MessageId& id = sightings[index].id;
-        report(parcel, id, ledger_.known(id)->since, true);
+        report(*parcel, id, ledger_.known(id)->since, true);
         return true;
     });
     return {};
@@ -204,13 +204,13 @@ Result<> Deposit::hand_over(Batch& batch) {
         if (!again) return tl::unexpected(again.error());
         if (!*again) break;
     }
-    for (Parcel& parcel : batch)
-        for (const HandedCopy& copy : parcel.sorted.handed)
-            if (!ledger_.known(handed_id(id_of(parcel), copy)) && parcel.sorted.stays.empty())
-                parcel.sorted.stays = copy.recipient.given() + ": refused wherever it is to go";
-    std::erase_if(batch, [this](Parcel& parcel) {
-        if (parcel.sorted.stays.empty()) return false;
-        report(parcel, id_of(parcel), {}, false);
+    for (ParcelPointer& parcel : batch)
+        for (const HandedCopy& copy : parcel->sorted.handed)
+            if (!ledger_.known(handed_id(id_of(*parcel), copy)) && parcel->sorted.stays.empty())
+                parcel->sorted.stays = copy.recipient.given() + ": refused wherever it is to go";
+    std::erase_if(batch, [this](ParcelPointer& parcel) {
+        if (parcel->sorted.stays.empty()) return false;
+        report(*parcel, id_of(*parcel), {}, false);
         return true;
     });
     return {};
@@ -221,11 +221,10 @@ Result<bool> Deposit::hand_over_once(Batch& batch) {
     std::vector<Handover::Item> items;
     std::vector<std::size_t> whose;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        const Parcel& parcel = batch[i];
+        const Parcel& parcel = *batch[i];
         for (const HandedCopy& copy : parcel.sorted.handed) {
             items.push_back({id_of(parcel), parcel.size, parcel.message.hash,
-                             parcel.sorted.judged.block.return_path, &copy,
-                             parcel.message.spilled.get(), {0, "", ""}});
+                             parcel.sorted.judged.block.return_path, &copy, {0, "", ""}});
             whose.push_back(i);
         }
     }
@@ -236,7 +235,7 @@ Result<bool> Deposit::hand_over_once(Batch& batch) {
     // From the last: an end that is refused moves those behind it.
     for (std::size_t i = items.size(); i-- > 0;) {
         const smtp::Reply& reply = items[i].reply;
-        Sorted& sorted = batch[whose[i]].sorted;
+        Sorted& sorted = batch[whose[i]]->sorted;
         const HandedCopy& copy = *items[i].copy;
         if (reply.code >= 400 && reply.code < 500)
             sorted.stays = copy.recipient.given() + ": " + reply.text;
@@ -247,11 +246,12 @@ Result<bool> Deposit::hand_over_once(Batch& batch) {
     }
     bool again = false;
     for (const std::size_t i : anew) {
-        if (!batch[i].sorted.stays.empty()) continue;  // all of it comes again
-        auto sorted = sorter_.stage(arrived(batch[i]), std::move(batch[i].sorted.judged));
+        Parcel& parcel = *batch[i];
+        if (!parcel.sorted.stays.empty()) continue;  // all of it comes again
+        auto sorted = sorter_.stage(arrived(parcel), std::move(parcel.sorted.judged));
         if (!sorted) return tl::unexpected(sorted.error());
-        batch[i].sorted = std::move(*sorted);
-        again |= !batch[i].sorted.handed.empty() && batch[i].sorted.stays.empty();
+        parcel.sorted = std::move(*sorted);
+        again |= !parcel.sorted.handed.empty() && parcel.sorted.stays.empty();
     }
     return again;
 }

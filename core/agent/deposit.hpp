@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -25,7 +26,7 @@
 
 namespace mailhandler::agent {
 
-// One message on its way to the disk.
+// One message on its way to the disk. What it was sorted into are views of it: it stays where it is.
 struct Parcel {
     std::uint32_t index = 0;   // in the server's listing
     store::MessageId id;       // as listed
@@ -34,6 +35,7 @@ struct Parcel {
     Gathered message;
     Sorted sorted;
 };
+using ParcelPointer = std::unique_ptr<Parcel>;
 
 // A message that is safe, now or since an earlier run; or, with Sorted::stays, that is not after all.
 struct Stored {
@@ -50,7 +52,7 @@ class Deposit {
     // What one batch and the queue in front of it may hold at most.
     struct Limits {
         std::size_t messages = 1024, copies = 1024;
-        std::uint64_t octets = 4 << 20;  // in memory
+        std::uint64_t octets = 2 << 20;  // in memory
     };
 
     // From here until finish() the ledger belongs to the deposit's thread. `sorter` is asked from
@@ -65,7 +67,7 @@ class Deposit {
     Deposit& operator=(const Deposit&) = delete;
 
     // Waits for room. After a fault parcels are dropped: they stay on the server.
-    void put(Parcel parcel);
+    void put(ParcelPointer parcel);
     // Waits until everything that was put is stored, or a fault has come.
     void settle();
     // Ends the thread; what was put is stored before. The ledger is the caller's again.
@@ -77,7 +79,7 @@ class Deposit {
     std::optional<Fault> fault() const;
 
   private:
-    using Batch = std::vector<Parcel>;
+    using Batch = std::vector<ParcelPointer>;
     void labour();
     Batch next_batch();
     void store(Batch batch);
@@ -100,7 +102,7 @@ class Deposit {
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<Parcel> queue_;
+    std::deque<ParcelPointer> queue_;
     std::size_t copies_ = 0;       // of queue_
     std::uint64_t octets_ = 0;     // of queue_
     bool busy_ = false, ending_ = false;

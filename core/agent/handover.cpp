@@ -13,11 +13,11 @@ namespace {
 // What is in memory, and behind it the file.
 class CopyBody final : public wire::Body {
   public:
-    CopyBody(const std::vector<std::string>& parts, disk::File* file, std::uint64_t file_size)
-        : file_(file), file_size_(file_size) {
-        for (const std::string& part : parts) text_ += part;
+    CopyBody(const store::CopyContent& content, std::uint64_t size)
+        : file_(content.spilled), size_(size) {
+        for (const std::string_view part : content.parts()) text_ += part;
     }
-    std::uint64_t size() const override { return text_.size() + file_size_; }
+    std::uint64_t size() const override { return size_; }
     Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) override {
         if (offset < text_.size()) return text_.copy(into, size, offset);
         return file_ ? file_->read_at(offset - text_.size(), into, size) : 0;
@@ -26,7 +26,7 @@ class CopyBody final : public wire::Body {
   private:
     std::string text_;
     disk::File* const file_;
-    const std::uint64_t file_size_;
+    const std::uint64_t size_;
 };
 
 }  // namespace
@@ -79,17 +79,13 @@ Handover::Item* Handover::next() {
 }
 
 Result<smtp::Outgoing> Handover::outgoing(const Item& item) const {
-    std::uint64_t rest = 0;
-    if (item.spilled) {
-        const auto size = item.spilled->size();
-        if (!size) return tl::unexpected(size.error());
-        rest = *size;
-    }
+    const auto size = item.copy->content.size();
+    if (!size) return tl::unexpected(size.error());
     smtp::Outgoing message;
     message.sender.address = item.sender;
     message.sender.body = mail::BodyType::eight_bit_mime;
     message.recipients.push_back({item.copy->recipient, {}, {}});
-    message.body = std::make_shared<CopyBody>(item.copy->parts, item.spilled, rest);
+    message.body = std::make_shared<CopyBody>(item.copy->content, *size);
     return message;
 }
 

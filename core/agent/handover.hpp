@@ -35,7 +35,6 @@ class Handover {
         std::string hash;          // of the whole message
         std::optional<mail::Address> sender;
         const HandedCopy* copy = nullptr;  // outlives the call
-        disk::File* spilled = nullptr;     // the rest of the message
         smtp::Reply reply;                 // what became of it; code 0: nothing yet
     };
 

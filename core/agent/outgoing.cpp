@@ -14,8 +14,8 @@ Outgoing into(store::Spool& spool, const mail::Srs& srs, Bounces& bounces,
         },
         std::move(queued),
         [&spool](store::Queued& envelope, const std::string& stage_domain,
-                 std::vector<std::string> parts, disk::File* spilled) {
-            return spool.staged(envelope, stage_domain, std::move(parts), spilled);
+                 store::CopyContent content) {
+            return spool.staged(envelope, stage_domain, std::move(content));
         },
         srs, &bounces};
 }

@@ -26,8 +26,7 @@ struct Outgoing {
     // Spool::staged(): a copy for the ledger; nothing where it is taken on in another way. Empty where
     // there is no ledger.
     std::function<Result<std::optional<store::Copy>>(
-        store::Queued&, const std::string& stage_domain, std::vector<std::string> parts,
-        disk::File* spilled)>
+        store::Queued&, const std::string& stage_domain, store::CopyContent content)>
         stage;
     const mail::Srs& srs;
     Bounces* bounces;  // null: nobody is told

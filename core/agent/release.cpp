@@ -79,10 +79,9 @@ Release::Release(World world)
     outgoing_.emplace(Outgoing{
         {},
         {},
-        [this](store::Queued& envelope, const std::string&, const std::vector<std::string>& parts,
-               disk::File* spilled) -> Result<std::optional<store::Copy>> {
-            const std::vector<std::string_view> views(parts.begin(), parts.end());
-            auto delivery = world_.spool->prepare(envelope, views, spilled);
+        [this](store::Queued& envelope, const std::string&,
+               const store::CopyContent& content) -> Result<std::optional<store::Copy>> {
+            auto delivery = world_.spool->prepare(envelope, content.parts(), content.spilled);
             if (!delivery) return tl::unexpected(delivery.error());
             leaving_.push_back(std::move(*delivery));
             return std::optional<store::Copy>();
@@ -144,15 +143,15 @@ Result<Sorted> Release::sort(const Sorter& sorter, const config::Fetch& fetch,
 }
 
 // The queue takes it to the servers whose mailboxes these are, and tries again where they are down.
-Result<> Release::hand_over(const Sorted& sorted, const Arrived& message) {
+Result<> Release::hand_over(const Sorted& sorted) {
     mail::Sender sender;
     sender.address = sorted.judged.block.return_path;
     sender.body = mail::BodyType::eight_bit_mime;
     for (const HandedCopy& copy : sorted.handed) {
         Forward on = handed_over(sender, {copy.recipient, {}, {}}, copy.recipient, copy.server,
                                  world_.clock.wall());
-        const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
-        auto delivery = world_.spool->prepare(on.envelope, parts, message.spilled);
+        auto delivery =
+            world_.spool->prepare(on.envelope, copy.content.parts(), copy.content.spilled);
         if (!delivery) return tl::unexpected(delivery.error());
         leaving_.push_back(std::move(*delivery));
     }
@@ -166,10 +165,9 @@ Result<> Release::deliver(store::Held& held, const std::vector<store::Copy>& cop
             if (auto added = held.add(copy); !added) return added;
             continue;
         }
-        const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
         auto delivery = store::Delivery::write(world_.disk, disk::parent_path(copy.directory),
-                                               copy.name.substr(0, copy.name.find(',')), parts,
-                                               copy.spilled, {});
+                                               copy.name.substr(0, copy.name.find(',')),
+                                               copy.content.parts(), copy.content.spilled, {});
         if (!delivery) return tl::unexpected(delivery.error());
         deliveries.push_back(std::move(*delivery));
     }
@@ -209,7 +207,7 @@ Result<Released> Release::release(store::Held& held, const std::string& id,
         released.why = words(released.fates);
         return released;
     }
-    auto done = hand_over(*sorted, message->arrived());
+    auto done = hand_over(*sorted);
     if (done) done = deliver(held, sorted->copies);
     if (!done) return tl::unexpected(done.error());
     if (done = held.remove(id); !done) return tl::unexpected(done.error());

@@ -57,7 +57,7 @@ class Release {
     config::Fetch settings(const store::HeldNote& note) const;
     Result<Sorted> sort(const Sorter& sorter, const config::Fetch& fetch, const Arrived& message,
                         const store::HeldNote& note, const std::optional<mail::Address>& to) const;
-    Result<> hand_over(const Sorted& sorted, const Arrived& message);
+    Result<> hand_over(const Sorted& sorted);
     Result<> deliver(store::Held& held, const std::vector<store::Copy>& copies);
 
     World world_;

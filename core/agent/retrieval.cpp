@@ -248,31 +248,31 @@ Result<Sorted> Retrieval::sorted(const Arrived& message) {
 }
 
 void Retrieval::sort(std::uint32_t index, Gathered message) {
-    Parcel parcel{
-        index, id_of(*listing_, index), shared_[index], listing_->size(index), std::move(message),
-        {}};
-    Result<Sorted> result = sorted({parcel.message.head, {}, parcel.message.spilled.get()});
+    auto parcel = std::make_unique<Parcel>(
+        Parcel{index, id_of(*listing_, index), shared_[index], listing_->size(index),
+               std::move(message), {}});
+    Result<Sorted> result = sorted({parcel->message.head, {}, parcel->message.spilled.get()});
     if (!result) return stop(result.error());
-    parcel.sorted = std::move(*result);
+    parcel->sorted = std::move(*result);
     if (first_) return keep_back(std::move(parcel));
     put(std::move(parcel));
 }
 
-void Retrieval::put(Parcel parcel) {
-    if (parcel.sorted.stays.empty()) return deposit_->put(std::move(parcel));
-    ++harvest_.waiting[parcel.sorted.stays];
-    if (!parcel.sorted.lacks || parcel.shared) return;
-    parcel.sorted.lacks->size = parcel.size;
-    parcel.sorted.lacks->since =
+void Retrieval::put(ParcelPointer parcel) {
+    if (parcel->sorted.stays.empty()) return deposit_->put(std::move(parcel));
+    ++harvest_.waiting[parcel->sorted.stays];
+    if (!parcel->sorted.lacks || parcel->shared) return;
+    parcel->sorted.lacks->size = parcel->size;
+    parcel->sorted.lacks->since =
         std::chrono::floor<std::chrono::seconds>(house_.clock.wall().time_since_epoch()) + WallTime();
-    waiting_.emplace_back(std::move(parcel.id), std::move(*parcel.sorted.lacks));
+    waiting_.emplace_back(std::move(parcel->id), std::move(*parcel->sorted.lacks));
 }
 
 // --- a first run --------------------------------------------------------------------------
 
-void Retrieval::keep_back(Parcel parcel) {
-    survey_.add(parcel.sorted.judged);
-    const bool placed = parcel.sorted.judged.placed();
+void Retrieval::keep_back(ParcelPointer parcel) {
+    survey_.add(parcel->sorted.judged);
+    const bool placed = parcel->sorted.judged.placed();
     kept_back_.push_back(std::move(parcel));
     if (placed) return release();
     if (kept_back_.size() < brake_after) return;
@@ -283,7 +283,7 @@ void Retrieval::keep_back(Parcel parcel) {
 
 void Retrieval::release() {
     first_ = false;
-    for (Parcel& parcel : std::exchange(kept_back_, {})) put(std::move(parcel));
+    for (ParcelPointer& parcel : std::exchange(kept_back_, {})) put(std::move(parcel));
 }
 
 // --- durable ------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ class Retrieval {
     void count(const End& end);
     void sort(std::uint32_t index, Gathered message);
     Result<Sorted> sorted(const Arrived& message);
-    void keep_back(Parcel parcel);
+    void keep_back(ParcelPointer parcel);
     void release();
     wire::Progress progress();
     void settle(bool farewell);
@@ -103,7 +103,7 @@ class Retrieval {
     Result<bool> held_fits(std::uint64_t octets);
     // Why a message that waited for room when it was last seen still has to; nothing: it need not.
     std::optional<std::string> still_lacks(const store::MessageId& id, std::uint64_t size);
-    void put(Parcel parcel);
+    void put(ParcelPointer parcel);
     void note_waiting();
 
     Storehouse& house_;
@@ -117,7 +117,7 @@ class Retrieval {
     std::vector<bool> shared_;  // by index: its UIDL is listed more than once
     std::size_t planned_ = 0, ended_ = 0;
     Gathering gathering_;
-    std::vector<Parcel> kept_back_;
+    std::vector<ParcelPointer> kept_back_;
     bool first_ = false;  // no message has found a recipient yet, ever
     bool stopping_ = false;
 

@@ -94,24 +94,19 @@ class Composer {
                 hand(one);
                 continue;
             }
-            std::vector<std::string> parts{one.lines()};
-            if (mail::joins_lines_above(message_.head)) parts.front() += "\r\n";
-            std::uint64_t octets = parts.front().size() + size_ - message_.head.size();
-            for (const std::string_view piece : pieces_) {
-                parts.emplace_back(piece);
-                octets += piece.size();
-            }
-            if (!message_.rest.empty()) parts.emplace_back(message_.rest);
+            store::CopyContent content = message_.below(one.lines(), pieces_);
+            const auto octets = content.size();
+            if (!octets) return tl::unexpected(octets.error());
             const route::MailboxName& mailbox = one.to->mailbox;
             auto copy = store::copy_to_maildir(world_.layout, mailbox.domain(),
                                                one.given.front() + ' ' + mailbox.text(),
                                                world_.layout.maildir(mailbox), world_.names.next(),
-                                               std::move(parts), message_.spilled);
+                                               std::move(content));
             if (!copy) return tl::unexpected(copy.error());
             sorted_.copies.push_back(std::move(*copy));
             auto& need = needs[mailbox];
             need.first = one.to;
-            need.second += octets;
+            need.second += *octets;
         }
         for (const auto& [mailbox, need] : needs) {
             if (!world_.mailbox_takes) break;
@@ -128,14 +123,11 @@ class Composer {
     void hand(const PersonsCopy& one) {
         mail::TrustSettings settings = trust_settings(world_.fetch);
         settings.headers.emplace_back("Return-Path");
-        HandedCopy copy{one.placed->server, one.to->delivered_to, {}, one.fate, one.end};
-        copy.parts.push_back(mail::envelope_lines(one.given.front(), one.to->delivered_to.given()));
-        if (mail::joins_lines_above(message_.head)) copy.parts.front() += "\r\n";
-        for (const std::string_view piece :
-             mail::without_envelope(message_.head, sorted_.judged.block, settings))
-            copy.parts.emplace_back(piece);
-        if (!message_.rest.empty()) copy.parts.emplace_back(message_.rest);
-        sorted_.handed.push_back(std::move(copy));
+        sorted_.handed.push_back(
+            {one.placed->server, one.to->delivered_to,
+             message_.below(mail::envelope_lines(one.given.front(), one.to->delivered_to.given()),
+                            mail::without_envelope(message_.head, sorted_.judged.block, settings)),
+             one.fate, one.end});
     }
 
     Result<> set_aside() {
@@ -148,12 +140,10 @@ class Composer {
                 if (!aside) continue;
                 const store::HeldNote note = note_of(fate, *aside);
                 aside->id = note.id;
-                std::vector<std::string> parts{std::string(message_.head)};
-                if (!message_.rest.empty()) parts.emplace_back(message_.rest);
                 auto copy = store::copy_to_held(world_.layout, world_.fetch.domain, note,
-                                                std::move(parts), message_.spilled);
+                                                message_.whole());
                 if (!copy) return tl::unexpected(copy.error());
-                octets += size_ + copy->parts.front().size();
+                octets += size_ + copy->content.own.size();
                 sorted_.copies.push_back(std::move(*copy));
             }
         }
@@ -207,6 +197,16 @@ bool is_whole(const Arrived& message) {
 }
 
 }  // namespace
+
+store::CopyContent Arrived::below(std::string lines,
+                                  std::span<const std::string_view> pieces) const {
+    store::CopyContent content{std::move(lines), {}, spilled};
+    if (mail::joins_lines_above(head)) content.own += "\r\n";
+    content.shared.reserve(pieces.size() + 1);
+    content.shared.assign(pieces.begin(), pieces.end());
+    content.shared.push_back(rest);
+    return content;
+}
 
 std::string no_room_in(const route::MailboxName* mailbox) {
     return mailbox ? "the mailbox " + mailbox->text() + " is full" : "the held area is full";

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -110,13 +111,18 @@ struct Arrived {
                                     // longer than mail::longest_header (poison)
     std::string_view rest;          // what follows, as far as it is in memory
     disk::File* spilled = nullptr;  // then this file, whole
+
+    // A copy of it: `lines`, then these pieces of the head, then all that follows.
+    store::CopyContent below(std::string lines, std::span<const std::string_view> pieces) const;
+    // A copy of it as it is.
+    store::CopyContent whole() const { return {{}, {head, rest}, spilled}; }
 };
 
 // A copy for another server (agent/handover.hpp).
 struct HandedCopy {
     std::string server;
     mail::Address recipient;
-    std::vector<std::string> parts;  // its content, in order; behind it what was spilled
+    store::CopyContent content;
     std::size_t fate = 0, end = 0;   // whose it is: indexes into Judged::fates and Fate::ends
 };
 

@@ -104,18 +104,12 @@ std::optional<HeldNote> held_note(std::string_view line) {
 }
 
 Result<Copy> copy_to_held(const Layout& layout, const std::string& stage_domain,
-                          const HeldNote& note, std::vector<std::string> parts,
-                          disk::File* spilled) {
-    parts.insert(parts.begin(), to_line(note));
-    std::uint64_t size = 0;
-    if (spilled) {
-        const auto known = spilled->size();
-        if (!known) return tl::unexpected(known.error());
-        size = *known;
-    }
-    for (const std::string& part : parts) size += part.size();
+                          const HeldNote& note, CopyContent content) {
+    content.own.insert(0, to_line(note));
+    const auto size = content.size();
+    if (!size) return tl::unexpected(size.error());
     return Copy{layout.stage_dir(stage_domain), "held " + note.id, layout.held_dir(),
-                fmt::format("{},S={}", note.id, size), std::move(parts), spilled};
+                fmt::format("{},S={}", note.id, *size), std::move(content)};
 }
 
 bool is_held_id(std::string_view text) {
@@ -235,12 +229,7 @@ Result<> Held::add(const Copy& copy) {
     const std::string hidden = copy.stage_dir + '/' + copy.name;
     auto file = disk_.create(hidden);
     if (!file) return tl::unexpected(file.error());
-    const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
-    Result<> done = (*file)->write(parts);
-    if (done && copy.spilled) {
-        const auto size = copy.spilled->size();
-        done = size ? (*file)->append_from(*copy.spilled, 0, *size) : tl::unexpected(size.error());
-    }
+    Result<> done = copy.content.write_to(**file);
     if (done) done = (*file)->sync();
     if (done) done = disk_.rename(hidden, copy.directory + '/' + copy.name);
     if (done) return disk_.sync_directory(copy.directory);

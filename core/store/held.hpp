@@ -49,11 +49,10 @@ struct HeldNote {
 std::string to_line(const HeldNote& note);
 std::optional<HeldNote> held_note(std::string_view line);
 
-// A copy for the ledger to stage: the note, then `parts`, then `spilled` whole. `stage_domain` says
-// in which mail/<domain>/.stage it is written.
+// A copy for the ledger to stage: the note, then `content`. `stage_domain` says in which
+// mail/<domain>/.stage it is written. Errors: of the spilled file.
 Result<Copy> copy_to_held(const Layout& layout, const std::string& stage_domain,
-                          const HeldNote& note, std::vector<std::string> parts,
-                          disk::File* spilled = nullptr);
+                          const HeldNote& note, CopyContent content);
 
 // True for a text that could be an id: only such are looked for.
 bool is_held_id(std::string_view text);

@@ -51,19 +51,12 @@ std::vector<Collected> take_repeated(std::vector<Collected>& batch) {
 
 Result<Copy> copy_to_maildir(const Layout& layout, const std::string& domain,
                              const std::string& recipient, const std::string& maildir,
-                             const std::string& base_name, std::vector<std::string> parts,
-                             disk::File* spilled) {
-    std::uint64_t size = 0;
-    if (spilled) {
-        const auto known = spilled->size();
-        if (!known) return tl::unexpected(known.error());
-        size = *known;
-    }
-    for (const std::string& part : parts) size += part.size();
-    const std::vector<std::string_view> views(parts.begin(), parts.end());
-    std::string name = base_name + sizes_in_name(size, views, spilled != nullptr);
+                             const std::string& base_name, CopyContent content) {
+    const auto size = content.size();
+    if (!size) return tl::unexpected(size.error());
+    std::string name = base_name + sizes_in_name(*size, content.parts(), content.spilled != nullptr);
     return Copy{layout.stage_dir(domain), recipient, maildir + "/new", std::move(name),
-                std::move(parts), spilled};
+                std::move(content)};
 }
 
 struct Ledger::State {

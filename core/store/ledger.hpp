@@ -28,6 +28,7 @@
 
 #include "base/result.hpp"
 #include "disk/interface.hpp"
+#include "store/copy_content.hpp"
 #include "store/layout.hpp"
 
 namespace mailhandler::store {
@@ -54,15 +55,13 @@ struct Copy {
     std::string recipient;  // tells the copies of one message apart
     std::string directory;  // where it goes: MAILDIR/new, or another directory of the same disk
     std::string name;       // its name there: unique for ever
-    std::vector<std::string> parts;  // its content, in order
-    disk::File* spilled = nullptr;   // then this file, whole, where there is one
+    CopyContent content;
 };
 
 // A copy into a maildir, named `base_name` with its sizes.
 Result<Copy> copy_to_maildir(const Layout& layout, const std::string& domain,
                              const std::string& recipient, const std::string& maildir,
-                             const std::string& base_name, std::vector<std::string> parts,
-                             disk::File* spilled = nullptr);
+                             const std::string& base_name, CopyContent content);
 
 // A message collected whole. Without copies (all its recipients refused, or handed elsewhere) it is
 // only noted as done.

@@ -68,8 +68,8 @@ SpoolNames::Schedule schedule_of(const Queued& envelope) {
 }
 
 // Octets of a message in pieces.
-template <class Parts>
-Result<std::uint64_t> size_of(const Parts& parts, disk::File* spilled, std::string_view after) {
+Result<std::uint64_t> size_of(std::span<const std::string_view> parts, disk::File* spilled,
+                              std::string_view after) {
     std::uint64_t size = after.size();
     for (const auto& part : parts) size += part.size();
     if (!spilled) return size;
@@ -169,16 +169,15 @@ Result<std::string> Spool::add(Queued envelope, std::span<const std::string_view
 }
 
 Result<Copy> Spool::staged(Queued& envelope, const std::string& stage_domain,
-                           std::vector<std::string> parts, disk::File* spilled) {
-    const auto octets = size_of(parts, spilled, {});
+                           CopyContent content) {
+    const auto octets = content.size();
     if (!octets) return tl::unexpected(octets.error());
     auto head = begin(envelope, *octets);
     if (!head) return tl::unexpected(head.error());
-    parts.insert(parts.begin(), std::move(*head));
+    content.own.insert(0, *head);
     const Schedule schedule = schedule_of(envelope);
     return Copy{layout_.stage_dir(stage_domain), "queued " + envelope.id, names_.directory(),
-                message_file(envelope.id, schedule.next, schedule.destination), std::move(parts),
-                spilled};
+                message_file(envelope.id, schedule.next, schedule.destination), std::move(content)};
 }
 
 // --- one message --------------------------------------------------------------------------

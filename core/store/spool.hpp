@@ -68,7 +68,7 @@ class Spool {
     // The same for the ledger's exactly-once: a copy to stage in mail/<stage_domain>/.stage/, which
     // takes the message on when it is renamed.
     Result<Copy> staged(Queued& envelope, const std::string& stage_domain,
-                        std::vector<std::string> parts, disk::File* spilled = nullptr);
+                        CopyContent content);
 
     // The message and its envelope, or a permanent Fault: with ENOENT when it has gone, with EBADMSG
     // when its envelope is damaged.

@@ -27,7 +27,7 @@ std::optional<Spool::Due> Spool::due_of(const QueueName& name) {
 
 Result<Spool::Due> Spool::due(const std::string& id) {
     if (!is_spool_id(id)) return tl::unexpected(not_queued(id));
-    const auto now = names_.with_name(id, [](const Schedule& now) { return Result<Schedule>(now); });
+    const auto now = names_.with_name(id, [](const Schedule& each) { return Result<Schedule>(each); });
     if (!now) return tl::unexpected(now.error());
     auto due = due_of({id, now->next, now->destination});
     if (!due) return tl::unexpected(not_queued(id));

@@ -81,14 +81,7 @@ Result<std::unique_ptr<disk::File>> Staging::create(const Copy& copy, const std:
         file = disk_.create(path);
     }
     if (!file) return file;
-    const std::vector<std::string_view> parts(copy.parts.begin(), copy.parts.end());
-    if (auto done = (*file)->write(parts); !done) return tl::unexpected(done.error());
-    if (copy.spilled) {
-        const auto size = copy.spilled->size();
-        if (!size) return tl::unexpected(size.error());
-        auto done = (*file)->append_from(*copy.spilled, 0, *size);
-        if (!done) return tl::unexpected(done.error());
-    }
+    if (auto done = copy.content.write_to(**file); !done) return tl::unexpected(done.error());
     return file;
 }
 

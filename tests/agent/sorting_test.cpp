@@ -388,7 +388,7 @@ TEST_CASE("a header without an end is poison, and set aside") {
     auto sorted = Sorter(office.world).sort({head, "and so on", nullptr}).value();
     REQUIRE(sorted.copies.size() == 1);
     CHECK(fates(sorted.judged) == "held: poison");
-    CHECK(sorted.copies[0].parts.at(1) == head);
+    CHECK(sorted.copies[0].content.shared.at(0) == head);
     CHECK_FALSE(aside(sorted.judged.fates[0]).id.empty());
     CHECK(fates(Sorter(office.world).sort({head, {}, nullptr}).value().judged) ==
           "anne@example.com");

@@ -241,7 +241,7 @@ TEST_CASE("What another process removed stays removed, what it rescheduled is fo
 
 TEST_CASE("A damaged envelope is reported and left alone, and the others go on") {
     const std::string line = "queued 1 00000002\n";
-    for (const std::string bad :
+    for (const std::string& bad :
          {std::string(), std::string("{"), line, line + "{}", line + "[]",
           std::string("queued 1 99999999\n{}"), std::string("queued 1 0000000x\n{}"),
           std::string("queued 2 00000002\n{}"), std::string("\xff\xfe")}) {
