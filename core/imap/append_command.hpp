@@ -2,12 +2,13 @@
 // before each message's literal.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "imap/flags.hpp"
 #include "imap/lexer.hpp"
-#include "imap/question.hpp"
 
 namespace mailhandler::imap {
 

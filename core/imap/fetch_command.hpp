@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "imap/lexer.hpp"
-#include "imap/question.hpp"
+#include "imap/message_question.hpp"
 
 namespace mailhandler::imap {
 

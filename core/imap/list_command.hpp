@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "imap/lexer.hpp"
-#include "imap/question.hpp"
+#include "imap/mailbox_question.hpp"
 
 namespace mailhandler::imap {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "imap/lexer.hpp"
-#include "imap/question.hpp"
+#include "imap/message_question.hpp"
 #include "imap/view.hpp"
 
 namespace mailhandler::imap {

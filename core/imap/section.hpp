@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "imap/question.hpp"
+#include "imap/message_question.hpp"
 #include "mail/mime.hpp"
 
 namespace mailhandler::imap {

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "imap/question.hpp"
+#include "imap/selection_question.hpp"
 
 namespace mailhandler::imap {
 
