@@ -195,7 +195,7 @@ void ServerSession::fetched(Fetched fetched) {
 }
 
 void ServerSession::append_fetched(std::size_t index, Content* content) {
-    FetchRun& run = *fetch_;
+    const FetchRun& run = *fetch_;
     const Message& message = (*view_)[index];
     std::string& start = out_.text();
     start += "* ";
@@ -207,47 +207,60 @@ void ServerSession::append_fetched(std::size_t index, Content* content) {
         if (!std::exchange(first, false)) text += ' ';
         text += item.label;
         text += ' ';
-        switch (item.kind) {
-            case FetchItem::Kind::uid: append_number(text, message.uid); break;
-            case FetchItem::Kind::flags:
-                append_flags(text, message.flags, view_->keywords(),
-                             !rev2_ && view_->recent(message.uid));
-                break;
-            case FetchItem::Kind::modseq:
-                text += '(';
-                append_number(text, message.modseq);
-                text += ')';
-                break;
-            case FetchItem::Kind::envelope: text += content->envelope; break;
-            case FetchItem::Kind::body_structure: text += content->body_structure; break;
-            case FetchItem::Kind::body: text += content->body; break;
-            case FetchItem::Kind::size: append_number(text, content->size); break;
-            case FetchItem::Kind::internal_date:
-                append_date_time(text, content->internal_date);
-                break;
-            case FetchItem::Kind::section:
-                append_section(item, content->sections.at(item.section));
-                break;
-        }
+        append_item(item, message, content);
     }
     const bool seen_now = content != nullptr && run.command.wanted.mark_seen &&
                           run.before[run.next - 1] != message.flags;
+    if (seen_now) append_seen(message);
+    out_.text() += ")\r\n";
+}
+
+// What stands behind the item's label.
+void ServerSession::append_item(const FetchItem& item, const Message& message, Content* content) {
     std::string& text = out_.text();
-    if (seen_now && !has(run.command, FetchItem::Kind::flags)) {
-        text += " FLAGS ";
-        append_flags(text, message.flags, view_->keywords(), !rev2_ && view_->recent(message.uid));
+    switch (item.kind) {
+        case FetchItem::Kind::uid: return append_number(text, message.uid);
+        case FetchItem::Kind::flags: return append_flags_of(message);
+        case FetchItem::Kind::modseq: return append_modseq_of(message);
+        case FetchItem::Kind::envelope: text += content->envelope; return;
+        case FetchItem::Kind::body_structure: text += content->body_structure; return;
+        case FetchItem::Kind::body: text += content->body; return;
+        case FetchItem::Kind::size: return append_number(text, content->size);
+        case FetchItem::Kind::internal_date: return append_date_time(text, content->internal_date);
+        case FetchItem::Kind::section:
+            return append_section(item, content->sections.at(item.section));
     }
-    // RFC 7162 section 3.2.4
-    if (seen_now && condstore_ && !has(run.command, FetchItem::Kind::uid)) {
+}
+
+// This FETCH has set \Seen: its flags are told with it, and with CONDSTORE what RFC 7162 section
+// 3.2.4 wants beside them; all but what was asked for and stands there already.
+void ServerSession::append_seen(const Message& message) {
+    const FetchCommand& command = fetch_->command;
+    std::string& text = out_.text();
+    if (!has(command, FetchItem::Kind::flags)) {
+        text += " FLAGS ";
+        append_flags_of(message);
+    }
+    if (condstore_ && !has(command, FetchItem::Kind::uid)) {
         text += " UID ";
         append_number(text, message.uid);
     }
-    if (seen_now && condstore_ && !has(run.command, FetchItem::Kind::modseq)) {
-        text += " MODSEQ (";
-        append_number(text, message.modseq);
-        text += ')';
+    if (condstore_ && !has(command, FetchItem::Kind::modseq)) {
+        text += " MODSEQ ";
+        append_modseq_of(message);
     }
-    text += ")\r\n";
+}
+
+void ServerSession::append_flags_of(const Message& message) {
+    append_flags(out_.text(), message.flags, view_->keywords(),
+                 !rev2_ && view_->recent(message.uid));
+}
+
+void ServerSession::append_modseq_of(const Message& message) {
+    std::string& text = out_.text();
+    text += '(';
+    append_number(text, message.modseq);
+    text += ')';
 }
 
 // "{5}\r\n" and the octets, of which <partial> are told.

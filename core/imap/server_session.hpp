@@ -197,6 +197,10 @@ class ServerSession {
     void fetch_batch();
     void fetched(Fetched fetched);
     void append_fetched(std::size_t index, Content* content);
+    void append_item(const FetchItem& item, const Message& message, Content* content);
+    void append_seen(const Message& message);
+    void append_flags_of(const Message& message);
+    void append_modseq_of(const Message& message);
     void append_section(const FetchItem& item, Octets& octets);
 
     // server_store.cpp
