@@ -47,8 +47,8 @@ struct Selected {
     UidSet vanished;
 };
 
-// What happened in the meantime? NOOP, IDLE, before SEARCH and whenever a view may change.
-// → Refreshed
+// What happened in the meantime? NOOP, IDLE, before SEARCH and whenever a view may change. Not ok:
+// it cannot be seen now, and the session goes on with what it knows. → Refreshed
 struct Refresh {};
 struct Refreshed {
     Verdict verdict;

@@ -20,12 +20,16 @@ void ServerSession::capability(Lexer& words) {
     complete("OK That is all");
 }
 
-// NOOP and CHECK
+// NOOP and CHECK. Both always succeed (RFC 9051 section 6.1.2, RFC 3501 section 6.4.1): where nothing
+// can be seen of the mailbox now, an untagged NO warns of it.
 void ServerSession::noop(Lexer& words) {
     if (!ends(words)) return;
     if (!view_) return complete("OK Nothing done");
     ask<Refreshed>(Refresh{}, [this](Refreshed refreshed) {
-        complete_with(refreshed.verdict, std::move(refreshed.changes), "That is the news");
+        view_->apply(std::move(refreshed.changes));
+        if (refreshed.verdict.ok) return complete("OK That is the news");
+        out_.text() += "* " + refusal(refreshed.verdict) + "\r\n";
+        complete("OK Nothing is known of any news");
     });
 }
 
