@@ -50,13 +50,19 @@ struct AppendRun {
     std::optional<std::string> failed;  // the command's end, already decided
 };
 
-// What GETMETADATA asks for.
+// What GETMETADATA asks for, and which of it there is.
 struct MetadataWish {
+    struct Entry {
+        std::string name;
+        bool there = false;  // it has a value, or with DEPTH something below it has
+    };
     std::string mailbox;
-    std::vector<std::string> entries;
+    std::vector<Entry> entries;
     std::optional<std::uint64_t> max_size;  // octets of a value
     std::size_t below = 0;                  // levels below each entry
-    bool wants(std::string_view entry) const;
+
+    // Is this one asked for? The entries that ask for it are there.
+    bool take(std::string_view entry);
 };
 
 }  // namespace mailhandler::imap

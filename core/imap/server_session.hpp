@@ -168,7 +168,7 @@ class ServerSession {
     void ask_quota();
     void getmetadata(Lexer& words);
     void setmetadata(Lexer& words);
-    void tell_metadata(const MetadataWish& wish, Annotations answer);
+    void tell_metadata(MetadataWish wish, const Annotations& answer);
 
     // server_select.cpp
     void select(Lexer& words);
