@@ -113,26 +113,30 @@ class ClientSession {
         std::uint64_t largest = 0;  // octets; 0: no limit known
     };
 
-    // client_session.cpp: the dialogue around messages
+    // client_session.cpp: the line, commands and their replies
     bool step();
     bool read_reply();
     bool take_line(std::string_view line);
     static Reply sensible(Expect what, Reply reply);
     void want_message();
     void heard(const Expected& expected, const Reply& reply);
-    void heard_hello(const Reply& reply);
-    void learn(std::string_view keyword);
-    void proceed();  // behind EHLO: TLS, login, or the first message
-    void log_in();
-    void heard_challenge(const Reply& reply);
-    void heard_proof(const Reply& reply);
-    void give_up_login(std::string why);
     void command(std::string line, Expect what, std::size_t recipient = 0);
-    void say_hello(const char* verb);
     void fail(std::string doing, Reply reply, bool handshake = false);
     void lose(const std::string& why);
     std::chrono::seconds patience() const;
     bool may_send() const;
+
+    // client_opening.cpp: from the greeting to the first message
+    void greet();
+    void say_hello(const char* verb);
+    void heard_hello(const Reply& reply);
+    void learn(std::string_view keyword);
+    void proceed();  // behind EHLO: TLS, login, or the first message
+    void heard_starttls(const Reply& reply);
+    void log_in();
+    void heard_challenge(const Reply& reply);
+    void heard_proof(const Reply& reply);
+    void give_up_login(std::string why);
 
     // client_transaction.cpp: one message
     void begin(Outgoing message);

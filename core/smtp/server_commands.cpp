@@ -51,28 +51,39 @@ void ServerSession::obey(const Command& command) {
         case Verb::auth:
             return begin_login(command);
         case Verb::rset:
-            if (!command.argument.empty()) return complain(501, "5.5.4", "RSET takes no argument");
-            end_transaction();
-            return say(250, "2.0.0", "Forgotten");
+            return reset(command);
         case Verb::noop:
             return say(250, "2.0.0", "Still here");
         case Verb::vrfy:
-            if (command.argument.empty()) return complain(501, "5.5.4", "Write VRFY <address>");
-            return say(252, "2.5.2", "Ask with RCPT; addresses are not confirmed here");
+            return verify(command);
         case Verb::expn:
             return complain(502, "5.5.1", "Lists are not expanded here");
         case Verb::help:
             return help();
         case Verb::quit:
-            end_transaction();
-            say(221, "2.0.0", settings_.hostname + " says goodbye");
-            stage_ = Stage::closing;
-            return;
+            return quit();
         case Verb::obsolete:
             return complain(502, "5.5.1", "Command not implemented");
         case Verb::unknown:
             return complain(500, "5.5.2", "Command not recognised; try HELP");
     }
+}
+
+void ServerSession::reset(const Command& command) {
+    if (!command.argument.empty()) return complain(501, "5.5.4", "RSET takes no argument");
+    end_transaction();
+    say(250, "2.0.0", "Forgotten");
+}
+
+void ServerSession::verify(const Command& command) {
+    if (command.argument.empty()) return complain(501, "5.5.4", "Write VRFY <address>");
+    say(252, "2.5.2", "Ask with RCPT; addresses are not confirmed here");
+}
+
+void ServerSession::quit() {
+    end_transaction();
+    say(221, "2.0.0", settings_.hostname + " says goodbye");
+    stage_ = Stage::closing;
 }
 
 void ServerSession::help() {

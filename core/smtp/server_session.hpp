@@ -170,6 +170,9 @@ class ServerSession {
     // server_commands.cpp: what each verb does
     void obey(const Command& command);
     void help();
+    void reset(const Command& command);
+    void verify(const Command& command);
+    void quit();
     void hello(const Command& command);
     std::string keywords() const;
     void begin_mail(const Command& command);
