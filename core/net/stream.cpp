@@ -1,184 +1,27 @@
 #include "net/stream.hpp"
 
-#include <boost/asio/post.hpp>
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <cstring>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <sys/socket.h>
 
-#include "net/tls.hpp"
+#include "net/line.hpp"
 
 namespace mailhandler::net {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Socket = asio::ip::tcp::socket;
-
-namespace detail {
-
-struct Line : std::enable_shared_from_this<Line> {
-    explicit Line(Socket s) : socket(std::move(s)), timer(socket.get_executor()) {}
-
-    // --- the deadline: one timer, set anew only when it rings too early ---
-    void arm(Instant until) {
-        deadline = until;
-        if (armed <= until) return;
-        armed = until;
-        timer.expires_at(until);
-        timer.async_wait([weak = weak_from_this()](const error_code& stopped) {
-            if (stopped) return;
-            if (const auto line = weak.lock()) line->ring();
-        });
-    }
-
-    void ring() {
-        armed = Instant::max();
-        if (!waiting) return;
-        if (std::chrono::steady_clock::now() >= deadline)
-            interrupt();
-        else
-            arm(deadline);
-    }
-
-    void interrupt() {
-        error_code ignored;
-        if (waiting) socket.cancel(ignored);
-    }
-
-    // What has happened that may end this kind of wait; ok: nothing.
-    Io interruption() {
-        if (aborted) return Io::aborted;
-        if (drained && interruptible != Interruptible::no) {
-            drained = false;
-            return Io::draining;
-        }
-        if (woken && interruptible == Interruptible::by_drain_or_wake) {
-            woken = false;
-            return Io::woken;
-        }
-        return Io::ok;
-    }
-
-    Transfer blocked(Socket::wait_type on) {
-        wanted = on;
-        return {Io::blocked, 0};
-    }
-
-    Transfer fail(int number) {
-        char text[128];
-        error = strerror_r(number, text, sizeof text);
-        return {Io::failed, 0};
-    }
-
-    // What a failed SSL call means.
-    Transfer ssl_outcome(int result) {
-        const int number = errno;
-        switch (SSL_get_error(ssl.get(), result)) {
-            case SSL_ERROR_WANT_READ: return blocked(Socket::wait_read);
-            case SSL_ERROR_WANT_WRITE: return blocked(Socket::wait_write);
-            case SSL_ERROR_ZERO_RETURN: return {Io::eof, 0};
-            case SSL_ERROR_SYSCALL:
-                if (ERR_peek_error() != 0) break;
-                if (number == 0) return {Io::eof, 0};
-                return fail(number);
-            default: break;
-        }
-        error = "TLS: " + openssl_error();
-        return {Io::failed, 0};
-    }
-
-    void shut() {
-        timer.cancel();
-        ssl.reset();
-        error_code ignored;
-        socket.close(ignored);
-    }
-
-    Socket socket;
-    asio::steady_timer timer;
-    Instant armed = Instant::max();
-    Instant deadline{};
-    Socket::wait_type wanted = Socket::wait_read;
-    Interruptible interruptible = Interruptible::no;
-    bool waiting = false;
-    bool woken = false;
-    bool drained = false;
-    bool aborted = false;
-    Ssl ssl;
-    wire::Peer peer;
-    std::string error;
-};
-
-namespace {
-
-wire::Peer peer_of(const Socket& socket) {
-    wire::Peer peer;
-    error_code error;
-    const auto endpoint = socket.remote_endpoint(error);
-    if (error) return peer;  // gone already
-    asio::ip::address address = endpoint.address();
-    if (address.is_v6() && address.to_v6().is_v4_mapped())
-        address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-    peer.address = address.to_string();
-    peer.port = endpoint.port();
-    peer.loopback = address.is_loopback();
-    return peer;
-}
-
-}  // namespace
-}  // namespace detail
-
-using detail::Line;
-
-// --- Handle ------------------------------------------------------------------------------
-
-Handle::Handle(const std::shared_ptr<Line>& line)
-    : line_(line), executor_(line->socket.get_executor()) {}
-
-void Handle::wake() const {
-    if (!executor_) return;
-    asio::post(executor_, [weak = line_] {
-        const auto line = weak.lock();
-        if (!line) return;
-        line->woken = true;
-        if (line->interruptible == Interruptible::by_drain_or_wake) line->interrupt();
-    });
-}
-
-void Handle::drain() const {
-    if (!executor_) return;
-    asio::post(executor_, [weak = line_] {
-        const auto line = weak.lock();
-        if (!line) return;
-        line->drained = true;
-        if (line->interruptible != Interruptible::no) line->interrupt();
-    });
-}
-
-void Handle::abort() const {
-    if (!executor_) return;
-    asio::post(executor_, [weak = line_] {
-        const auto line = weak.lock();
-        if (!line) return;
-        line->aborted = true;
-        line->error = "ended by us";
-        line->interrupt();
-    });
-}
-
-// --- Stream ------------------------------------------------------------------------------
+using detail::Line, detail::Socket;
 
 Stream::Stream(Socket socket) : line_(std::make_shared<Line>(std::move(socket))) {
     error_code ignored;
     line_->socket.native_non_blocking(true, ignored);
     line_->socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    line_->peer = detail::peer_of(line_->socket);
 }
 
 Stream::Stream(Stream&&) noexcept = default;

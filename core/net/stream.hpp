@@ -41,7 +41,7 @@ struct Transfer {
 enum class Interruptible { no, by_drain, by_drain_or_wake };
 
 namespace detail {
-struct Line;
+struct Line;  // net/line.hpp
 }
 
 // Reaches a connection from outside: copyable, weak, usable from any thread while the Loop exists.
@@ -57,6 +57,8 @@ class Handle {
   private:
     friend class Stream;
     explicit Handle(const std::shared_ptr<detail::Line>& line);
+    template <class Act>
+    void reach(Act act) const;
     std::weak_ptr<detail::Line> line_;
     boost::asio::any_io_executor executor_;
 };
