@@ -271,6 +271,34 @@ class Adder {
 
 int run(Context& context, const Arguments& arguments) { return Adder(context, arguments).run(); }
 
+std::vector<Option> options() {
+    return {
+        password_file_option(),
+        password_stdin_option(),
+        {"--password-command", "CMD", "a shell command that prints the password"},
+        {"--token-command", "CMD", "a shell command that prints an OAuth2 token"},
+        {"--tls", "HOW", "verify (default), or none: loopback only",
+         Completes::choice, {"verify", "none"}},
+        {"--ca-file", "FILE", "a certificate to trust besides the system's",
+         Completes::file},
+        {"--trust-certificate", "FINGERPRINT",
+         "trust the certificate the server shows, if it is this one"},
+        {"--every", "TIME", "serve collects this often, e.g. 5m; idle: the moment something arrives"},
+        {"--domain", "D", "the domain whose file sorts", Completes::domain},
+        {"--headers", "LIST", "names of envelope headers, comma-separated"},
+        {"--trust", "LIST", "host names whose Received lines are believed"},
+        {"--prefix", "TEXT", "what stands before each address"},
+        {"--keep", "TIME", "how long messages stay on the server: 0, 7d, forever"},
+        {"--unknown", "FATE", "of mail to nobody", Completes::choice,
+         {"bounce", "bounce-all", "hold", "postmaster", "drop"}},
+        {"--missing", "FATE", "of mail without an envelope header", Completes::choice,
+         {"hold", "postmaster"}},
+        {"--deliver", "WHERE", "maildir, lmtp://… or smtp://…"},
+        {"--no-login", "", "do not try it"},
+        {"--dry-run", "", dry_run_says},
+    };
+}
+
 }  // namespace
 
 Command add_fetch() {
@@ -291,29 +319,7 @@ Command add_fetch() {
                       {"SERVER-URL", "pop3://, pop3s://, imap:// or imaps:// and the host",
                        Completes::nothing, false},
                       {"LOGIN", "the login there", Completes::nothing, false}},
-        .options = {password_file_option(),
-                    password_stdin_option(),
-                    {"--password-command", "CMD", "a shell command that prints the password"},
-                    {"--token-command", "CMD", "a shell command that prints an OAuth2 token"},
-                    {"--tls", "HOW", "verify (default), or none: loopback only",
-                     Completes::choice, {"verify", "none"}},
-                    {"--ca-file", "FILE", "a certificate to trust besides the system's",
-                     Completes::file},
-                    {"--trust-certificate", "FINGERPRINT",
-                     "trust the certificate the server shows, if it is this one"},
-                    {"--every", "TIME", "serve collects this often, e.g. 5m; idle: the moment something arrives"},
-                    {"--domain", "D", "the domain whose file sorts", Completes::domain},
-                    {"--headers", "LIST", "names of envelope headers, comma-separated"},
-                    {"--trust", "LIST", "host names whose Received lines are believed"},
-                    {"--prefix", "TEXT", "what stands before each address"},
-                    {"--keep", "TIME", "how long messages stay on the server: 0, 7d, forever"},
-                    {"--unknown", "FATE", "of mail to nobody", Completes::choice,
-                     {"bounce", "bounce-all", "hold", "postmaster", "drop"}},
-                    {"--missing", "FATE", "of mail without an envelope header", Completes::choice,
-                     {"hold", "postmaster"}},
-                    {"--deliver", "WHERE", "maildir, lmtp://… or smtp://…"},
-                    {"--no-login", "", "do not try it"},
-                    {"--dry-run", "", dry_run_says}},
+        .options = options(),
         .examples = {{"mailhandler add-fetch office pop3s://mail.provider.example example.com "
                       "--every 5m",
                       "asks for the password, tries it, and has serve collect every 5 minutes"},

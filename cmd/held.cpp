@@ -277,6 +277,23 @@ int run(Context& context, const Arguments& arguments) {
     return list(context, held, arguments.option("--reason").value_or(""));
 }
 
+constexpr std::string_view description =
+    "Mail that fetch could give to nobody is held: under ROOT/held/, for as long as "
+    "[held] keep says. 'list' (the default) groups it by reason, with what would mend "
+    "each. 'show' prints why one is held, and its header. 'release' sorts it again by "
+    "today's files: what can be placed is delivered and held no more; what cannot stays, "
+    "and the status is 1. With --to it goes to that address instead. A message held for "
+    "one recipient is released to that one only; one held for its header is sorted as a "
+    "whole. 'remove' deletes for good.\n\n"
+    "Reasons: would-bounce, would-forward (of released mail), "
+    "never-bounce (nobody innocent may be bounced to), unknown, foreign-domain, "
+    "elsewhere, missing-header, unusable-header, poison (cannot be read).\n\n"
+    "With --json, list prints an array of {\"id\", \"when\", \"fetch\", \"reason\", "
+    "\"text\", \"recipient\", \"to\", \"header\", \"sender\", \"message_id\", \"size\"}; "
+    "show prints one such object for each, with the header as \"head\"; release an object "
+    "a line: {\"id\", \"released\", \"why\", \"fates\": [{\"recipient\", \"fate\"}]}; "
+    "remove {\"id\", \"removed\"}.";
+
 }  // namespace
 
 Command held() {
@@ -284,24 +301,7 @@ Command held() {
         .name = "held",
         .group = "Collect mail (the office)",
         .summary = "list, show, release or remove the mail that fetch set aside",
-        .description =
-            "Mail that fetch could give to nobody is held: under ROOT/held/, for as long as "
-            "[held] keep says. 'list' (the default) groups it by reason, with what would mend "
-            "each. 'show' prints why one is held, and its header. 'release' sorts it again by "
-            "today's files: what can be placed is delivered and held no more; what cannot stays, "
-            "and the status is 1. With --to it goes to that address instead. A message held for "
-            "one "
-            "recipient is released to that one only; one held for its header is sorted as a "
-            "whole. 'remove' deletes for good.\n\n"
-            "Reasons: would-bounce, would-forward (of released mail), "
-            "never-bounce (nobody innocent may be bounced to), unknown, foreign-domain, "
-            "elsewhere, missing-header, unusable-header, poison (cannot be read).\n\n"
-            "With --json, list prints an array of {\"id\", \"when\", \"fetch\", \"reason\", "
-            "\"text\", \"recipient\", \"to\", \"header\", \"sender\", \"message_id\", \"size\"}; "
-            "show prints one such object for each, with the header as \"head\"; release an object "
-            "a line: {\"id\", \"released\", \"why\", \"fates\": [{\"recipient\", \"fate\"}]}; "
-            "remove "
-            "{\"id\", \"removed\"}.",
+        .description = description,
         .arguments = {{"VERB",
                        "list, show, release or remove",
                        Completes::choice,

@@ -24,6 +24,7 @@
 
 #include <exception>
 #include <fmt/format.h>
+#include <utility>
 
 #include "net/conduct.hpp"
 
@@ -48,14 +49,28 @@ struct Answering final : Work {
     std::optional<decltype(std::declval<Owner&>().answer(std::declval<Question>()))> reply;
 };
 
+inline Pool& pool_of(wire::Place where, const Means& means) {
+    return where == wire::Place::disk ? means.disk : means.password;
+}
+
+// The session hears how its Read ended. False: the peer has ended.
+template <class Session>
+bool tell(Session& session, Io io, const Conduct& conduct) {
+    if (io == Io::ok) session.receive(conduct.heard());
+    if (io == Io::woken) session.wake();
+    if constexpr (requires { session.drain(); }) {
+        if (io == Io::draining) session.drain();
+    }
+    if (io == Io::eof) session.eof();
+    return io != Io::eof;
+}
+
+// Whatever waits does so here: each step that were a coroutine would cost a frame each time.
 template <class Session, class Owner, class Question>
 Task<> converse(Session& session, Owner& owner, Conduct& conduct, const Means& means) {
     bool ended = false;  // the session has heard eof()
     for (;;) {
-        if (conduct.broken() && !ended) {
-            ended = true;
-            session.eof();
-        }
+        if (conduct.broken() && !std::exchange(ended, true)) session.eof();
         wire::Action<Question> action = session.next(conduct.now());
         if (auto* send = std::get_if<wire::Send>(&action)) {
             conduct.gather(std::move(send->octets));
@@ -71,8 +86,7 @@ Task<> converse(Session& session, Owner& owner, Conduct& conduct, const Means& m
                 if constexpr (requires { owner.before(ask->question); })
                     co_await owner.before(ask->question);
                 Answering<Owner, Question> work(owner, ask->question);
-                Pool& pool = where == wire::Place::disk ? means.disk : means.password;
-                co_await offload(pool, work);
+                co_await offload(pool_of(where, means), work);
                 session.answer(std::move(*work.reply));
             }
         } else if (auto* read = std::get_if<wire::Read>(&action)) {
@@ -80,15 +94,7 @@ Task<> converse(Session& session, Owner& owner, Conduct& conduct, const Means& m
             if (ended) co_return;
             if (conduct.broken()) continue;
             const Io io = co_await conduct.hear(*read);
-            if (io == Io::ok) session.receive(conduct.heard());
-            if (io == Io::woken) session.wake();
-            if constexpr (requires { session.drain(); }) {
-                if (io == Io::draining) session.drain();
-            }
-            if (io == Io::eof) {
-                ended = true;
-                session.eof();
-            }
+            ended = !tell(session, io, conduct);
         } else if (std::holds_alternative<wire::StartTls>(action)) {
             std::optional<wire::TlsInfo> info = co_await conduct.start_tls();
             if (info) session.secured(std::move(*info));

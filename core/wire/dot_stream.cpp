@@ -36,18 +36,7 @@ std::size_t DotDecoder::decode(std::string_view octets, std::string& into) {
                 break;
             case State::dot_cr:
             case State::text_cr:
-                if (*at != '\n') {
-                    bare_cr_ = true;
-                    into.push_back('\r');
-                    state_ = State::text;
-                } else if (state_ == State::dot_cr) {
-                    state_ = State::finished;
-                    ++at;
-                } else {
-                    into.append("\r\n");
-                    state_ = State::line_start;
-                    ++at;
-                }
+                if (behind_cr(*at, into)) ++at;
                 break;
             case State::text:
                 at = text(at, end, into);
@@ -65,6 +54,20 @@ void DotDecoder::end(std::string& into) {
         into.push_back('\r');
         state_ = State::text;
     }
+}
+
+// True when the octet is the LF that the CR before it waits for: it ends the line, or the text.
+bool DotDecoder::behind_cr(char octet, std::string& into) {
+    if (octet != '\n') {
+        bare_cr_ = true;
+        into.push_back('\r');
+        state_ = State::text;
+        return false;
+    }
+    const bool last = state_ == State::dot_cr;
+    if (!last) into.append("\r\n");
+    state_ = last ? State::finished : State::line_start;
+    return true;
 }
 
 // Copies whole runs of lines at once: a run is broken only by a dot that is dropped, a bare LF

@@ -36,6 +36,7 @@ class DotDecoder {
   private:
     enum class State { line_start, dot, dot_cr, text, text_cr, finished };
 
+    bool behind_cr(char octet, std::string& into);
     const char* text(const char* at, const char* end, std::string& into);
     void look_for_cr(const char* from, const char* to);
 
