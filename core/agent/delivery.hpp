@@ -70,6 +70,10 @@ class Reception {
     smtp::Reply may_connect();
     smtp::Reply may_from(const smtp::MayFrom& question);
     smtp::Reply may_to(const smtp::MayTo& question);
+    // Where each of a recipient's copies goes, into `accepted`. A reply: one cannot go there.
+    std::optional<smtp::Reply> take_up(const smtp::MayTo& question,
+                                       std::vector<route::Destination>& destinations,
+                                       Accepted& accepted);
     std::optional<smtp::Reply> pass_on(const smtp::MayTo& question,
                                        const std::vector<route::ToForward>& targets,
                                        Accepted& accepted) const;
@@ -80,15 +84,21 @@ class Reception {
     smtp::Reply send_out(const smtp::MayTo& question, Accepted accepted);
     smtp::Reply bring_back(const smtp::MayTo& question, smtp::Understood<mail::Address> to);
     std::optional<smtp::Reply> no_room(const route::ToMailbox& target, std::uint64_t size);
+    void forget();
+
+    // --- the message itself: committing.cpp ----------------------------------------------------
+
     smtp::Reply spill(smtp::Spill& question);
     std::vector<smtp::Reply> commit(smtp::Commit& message);
-    void forget();
+    std::string_view gather(smtp::Commit& message);
 
     // Of each recipient: the "no" it gets after all; nothing while it is to get the message.
     using Fates = std::vector<std::optional<smtp::Reply>>;
     struct Copy;
     std::vector<Copy> copies(const mail::Envelope& envelope, const mail::Inbound& inbound,
                              Fates& fates) const;
+    std::string trace_of(const mail::Envelope& envelope, const mail::Inbound& inbound,
+                         const std::string& id) const;
     static std::string stamp_of(const Copy& copy, const mail::Envelope& envelope);
     std::optional<smtp::Reply> over_quota(const std::vector<Copy>& copies, std::uint64_t size,
                                           Fates& fates);
@@ -111,11 +121,15 @@ class Reception {
     Result<> store_copies(const std::vector<Copy>& made, const std::vector<Forward*>& out,
                           std::vector<Forward> reports, const mail::Envelope& envelope,
                           const Content& content);
+    std::vector<smtp::Reply> answer_all(smtp::Reply reply);
     std::vector<smtp::Reply> report(const mail::Envelope& envelope, const std::string& id,
                                     std::uint64_t size, const Fates& fates);
 
+    static smtp::Reply mailbox_full();
     void record(watch::What what, const mail::Sender& sender, const mail::Address& recipient,
                 const Accepted& accepted, const std::string& why);
+    watch::Event event_for(watch::What what, const mail::Sender& sender,
+                           const mail::Address& recipient, const Accepted& accepted) const;
 
     Mailroom& room_;
     const smtp::Client& client_;

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <set>
 #include <utility>
+
+#include "agent/fetch_events.hpp"
 
 namespace mailhandler::agent {
 
@@ -13,9 +15,6 @@ namespace {
 
 // Names written to the ledger by one sync: a mailbox of any size costs the memory of these.
 constexpr std::size_t noted_together = 2048;
-store::MessageId id_of(const wire::Listing& listing, std::size_t index) {
-    return {listing.mailbox(), listing.validity(), listing.uid(index)};
-}
 
 // Messages whose UIDL another message of the listing has as well.
 std::vector<bool> shared_uidls(const wire::Listing& listing) {
@@ -41,37 +40,6 @@ bool kept_long_enough(const config::Fetch& fetch, WallTime since, WallTime now) 
 }
 
 }  // namespace
-
-watch::Event event_of(const Judged& judged, const Fate& fate, const End& end) {
-    watch::Event event;
-    event.sender = judged.block.return_path_text;
-    event.recipient = fate.recipient ? fate.recipient->given() : fate.value;
-    for (const route::Step& step : fate.route.steps) {
-        if (step.shadowed) break;
-        event.rule = route::name(step.rule);
-    }
-    if (fate.recipient) event.domain = fate.recipient->domain();
-    if (const auto* placed = std::get_if<Placed>(&end)) {
-        event.what = watch::What::fetched;
-        event.mailbox = placed->to.mailbox.text();
-    } else if (const auto* aside = std::get_if<SetAside>(&end)) {
-        event.what = watch::What::held;
-        event.id = aside->id;
-        event.why = aside->text.empty() ? std::string(name(aside->reason)) : aside->text;
-    } else if (const auto* on = std::get_if<PassedOn>(&end)) {
-        event.what = watch::What::fetched;
-        event.mailbox = on->to.address.given();
-        event.id = on->id;
-    } else if (const auto* bounced = std::get_if<Bounced>(&end)) {
-        event.what = watch::What::bounced;
-        event.id = bounced->id;
-        event.why = bounced->text;
-    } else {
-        event.what = watch::What::refused;
-        event.why = "dropped";
-    }
-    return event;
-}
 
 Result<std::unique_ptr<Retrieval>> Retrieval::begin(Storehouse& house, Errand errand) {
     const store::Account account = account_of(*errand.fetch);
@@ -136,28 +104,22 @@ wire::Plan Retrieval::plan(const wire::Listing& listing) {
     const WallTime now = house_.clock.wall();
     std::uint64_t octets = 0;
     for (std::uint32_t i = 0; i < listing.count(); ++i) {
-        const store::MessageId id = id_of(listing, i);
+        const store::MessageId id = id_of(i);
         const auto known = ledger_.known(id);
-        // Only its content tells what a message is whose UIDL says too little. A UID of IMAP is
-        // never given to another message (RFC 3501 section 2.3.1.1).
-        const bool reused = known && known->leaving && listing.validity() == 0;
-        if (!known || shared_[i] || reused || known->size != listing.size(i) ||
-            known->state != store::Known::State::done) {
-            const auto lacking = known || shared_[i] || errand_.rehearsal
-                                     ? std::nullopt
-                                     : still_lacks(id, listing.size(i));
-            if (lacking) {
-                ++harvest_.waiting[*lacking];
-                continue;
-            }
-            plan.fetch.push_back(i);
-            octets += listing.size(i);
+        if (known && is_done(*known, i)) {
+            ++harvest_.known;
+            if (errand_.rehearsal || !kept_long_enough(*errand_.fetch, known->since, now)) continue;
+            plan.remove.push_back(i);
+            leaving_.push_back(i);
             continue;
         }
-        ++harvest_.known;
-        if (errand_.rehearsal || !kept_long_enough(*errand_.fetch, known->since, now)) continue;
-        plan.remove.push_back(i);
-        leaving_.push_back(i);
+        const bool may_wait = !known && !shared_[i] && !errand_.rehearsal;
+        if (const auto lacking = may_wait ? still_lacks(id, listing.size(i)) : std::nullopt) {
+            ++harvest_.waiting[*lacking];
+            continue;
+        }
+        plan.fetch.push_back(i);
+        octets += listing.size(i);
     }
     planned_ = plan.fetch.size();
     if (errand_.progress) {
@@ -170,120 +132,16 @@ wire::Plan Retrieval::plan(const wire::Listing& listing) {
     return plan;
 }
 
-// --- messages -----------------------------------------------------------------------------
-
-void Retrieval::receive(std::vector<wire::Piece> pieces) {
-    for (wire::Piece& piece : pieces) {
-        if (piece.first) gathering_.drop();
-        if (errand_.progress) errand_.progress->done_octets += piece.octets.size();
-        if (piece.end == wire::Piece::End::more || piece.end == wire::Piece::End::complete) {
-            if (!stopping_) {
-                const auto added = gathering_.add(std::move(piece.octets));
-                if (!added) stop(added.error());
-            }
-            if (piece.end == wire::Piece::End::more) continue;
-            complete(piece.index);
-        } else if (piece.end == wire::Piece::End::gone) {
-            gathering_.drop();
-            ++harvest_.gone;
-        } else {
-            gathering_.drop();
-            ++harvest_.skipped;
-            harvest_.complain(fmt::format(
-                "message {}: {}", listing_->number(piece.index),
-                piece.end == wire::Piece::End::refused ? piece.octets : "it is too large"));
-        }
-        ++ended_;
-        if (errand_.progress) ++errand_.progress->done;
-    }
+store::MessageId Retrieval::id_of(std::size_t index) const {
+    return {listing_->mailbox(), listing_->validity(), listing_->uid(index)};
 }
 
-void Retrieval::complete(std::uint32_t index) {
-    if (stopping_) return gathering_.drop();
-    if (errand_.rehearsal)
-        rehearse(index);
-    else
-        sort(index, gathering_.take());
-}
-
-void Retrieval::rehearse(std::uint32_t index) {
-    const Gathered message = gathering_.take();
-    const Judged judged = judge(*errand_.fetch, errand_.directory, today_, message.head);
-    survey_.add(judged);
-    ++harvest_.fetched;
-    harvest_.octets += listing_->size(index);
-    if (errand_.rehearsed)
-        errand_.rehearsed({errand_.fetch->name, listing_->number(index), judged});
-    for (const Fate& fate : judged.fates) {
-        if (!fate.wait.empty()) ++harvest_.waiting[fate.wait];
-        for (const End& end : fate.ends) count(end);
-    }
-}
-
-void Retrieval::count(const End& end) {
-    if (const auto* placed = std::get_if<Placed>(&end))
-        ++harvest_.placed[placed->to.mailbox.text()];
-    else if (const auto* aside = std::get_if<SetAside>(&end))
-        ++harvest_.held[std::string(name(aside->reason))];
-    else if (std::holds_alternative<Bounced>(end))
-        ++harvest_.bounced;
-    else if (std::holds_alternative<PassedOn>(end))
-        ++harvest_.forwarded;
-    else
-        ++harvest_.dropped;
-}
-
-// What throws on one message is a bug of ours, and costs that message its way, not the others.
-Result<Sorted> Retrieval::sorted(const Arrived& message) {
-    Result<Sorted> result;
-    try {
-        result = sorter_.sort(message);
-    } catch (const std::exception& bug) {
-        house_.log.error(
-            fmt::format("fetch {}: a bug of ours: {}", errand_.fetch->name, bug.what()));
-        return sorter_.poison(message, bug.what());
-    }
-    if (result || result.error().temporary) return result;
-    return sorter_.poison(message, result.error().text());
-}
-
-void Retrieval::sort(std::uint32_t index, Gathered message) {
-    auto parcel = std::make_unique<Parcel>(
-        Parcel{index, id_of(*listing_, index), shared_[index], listing_->size(index),
-               std::move(message), {}});
-    Result<Sorted> result = sorted({parcel->message.head, {}, parcel->message.spilled.get()});
-    if (!result) return stop(result.error());
-    parcel->sorted = std::move(*result);
-    if (first_) return keep_back(std::move(parcel));
-    put(std::move(parcel));
-}
-
-void Retrieval::put(ParcelPointer parcel) {
-    if (parcel->sorted.stays.empty()) return deposit_->put(std::move(parcel));
-    ++harvest_.waiting[parcel->sorted.stays];
-    if (!parcel->sorted.lacks || parcel->shared) return;
-    parcel->sorted.lacks->size = parcel->size;
-    parcel->sorted.lacks->since =
-        std::chrono::floor<std::chrono::seconds>(house_.clock.wall().time_since_epoch()) + WallTime();
-    waiting_.emplace_back(std::move(parcel->id), std::move(*parcel->sorted.lacks));
-}
-
-// --- a first run --------------------------------------------------------------------------
-
-void Retrieval::keep_back(ParcelPointer parcel) {
-    survey_.add(parcel->sorted.judged);
-    const bool placed = parcel->sorted.judged.placed();
-    kept_back_.push_back(std::move(parcel));
-    if (placed) return release();
-    if (kept_back_.size() < brake_after) return;
-    harvest_.braked = stopping_ = true;
-    harvest_.headers = survey_.words();
-    kept_back_.clear();
-}
-
-void Retrieval::release() {
-    first_ = false;
-    for (ParcelPointer& parcel : std::exchange(kept_back_, {})) put(std::move(parcel));
+// Only its content tells what a message is whose UIDL says too little. A UID of IMAP is
+// never given to another message (RFC 3501 section 2.3.1.1).
+bool Retrieval::is_done(const store::Known& known, std::uint32_t index) const {
+    const bool reused = known.leaving && listing_->validity() == 0;
+    return !shared_[index] && !reused && known.size == listing_->size(index) &&
+           known.state == store::Known::State::done;
 }
 
 // --- durable ------------------------------------------------------------------------------
@@ -313,7 +171,7 @@ void Retrieval::settle(bool farewell) {
 Result<> Retrieval::note_leaving() {
     std::vector<store::MessageId> ids = std::exchange(leaving_apart_, {});
     for (const std::uint32_t index : std::exchange(leaving_, {})) {
-        ids.push_back(id_of(*listing_, index));
+        ids.push_back(id_of(index));
         if (ids.size() < noted_together) continue;
         if (auto noted = ledger_.leaving(ids); !noted) return noted;
         ids.clear();
@@ -344,7 +202,7 @@ void Retrieval::absorb(Stored stored) {
             watch::Event event = event_of(stored.sorted.judged, fate, end);
             event.peer = errand_.fetch->name;
             event.size = stored.octets;
-            count(end);
+            count(harvest_, end);
             if (house_.record) house_.record(std::move(event));
         }
     }
@@ -371,10 +229,13 @@ void Retrieval::finish(const wire::Outcomes& outcomes) {
     if (!outcomes.complete && !harvest_.fault && !harvest_.braked)
         harvest_.fault = Fault{errand_.fetch->host, outcomes.cause, outcomes.temporary, 0};
     if (errand_.rehearsal || !outcomes.listed || !outcomes.well_formed || stopping_) return;
+    forget_unlisted(outcomes.complete && harvest_.skipped == 0 && harvest_.waiting.empty());
+}
+
+void Retrieval::forget_unlisted(bool all) {
     store::ListedUids listed;
     listed.reserve(listing_->count());
     for (std::size_t i = 0; i < listing_->count(); ++i) listed.add(listing_->uid(i));
-    const bool all = outcomes.complete && harvest_.skipped == 0 && harvest_.waiting.empty();
     const auto forgotten = ledger_.forget_unlisted(listing_->mailbox(), listing_->validity(),
                                                    std::move(listed), all);
     if (!forgotten) stop(forgotten.error());

@@ -82,20 +82,30 @@ class Retrieval {
     Retrieval(Storehouse& house, Errand errand, store::Ledger ledger);
 
     wire::Plan plan(const wire::Listing& listing);
-    void receive(std::vector<wire::Piece> pieces);
-    void complete(std::uint32_t index);
-    void rehearse(std::uint32_t index);
-    void count(const End& end);
-    void sort(std::uint32_t index, Gathered message);
-    Result<Sorted> sorted(const Arrived& message);
-    void keep_back(ParcelPointer parcel);
-    void release();
+    store::MessageId id_of(std::size_t index) const;
+    bool is_done(const store::Known& known, std::uint32_t index) const;
     wire::Progress progress();
     void settle(bool farewell);
     Result<> note_leaving();
     void absorb(Stored stored);
     void finish(const wire::Outcomes& outcomes);
+    // `all` of the listing was dealt with.
+    void forget_unlisted(bool all);
+    void note_waiting();
     void stop(Fault fault);
+
+    // --- messages: retrieval_messages.cpp -------------------------------------------------------
+
+    void receive(std::vector<wire::Piece> pieces);
+    void complete(std::uint32_t index);
+    void rehearse(std::uint32_t index);
+    void sort(std::uint32_t index, Gathered message);
+    Result<Sorted> sorted(const Arrived& message);
+    void put(ParcelPointer parcel);
+    void keep_back(ParcelPointer parcel);
+    void release();
+
+    // --- room for them: retrieval_room.cpp ------------------------------------------------------
 
     Result<bool> mailbox_takes(const route::ToMailbox& target, std::uint64_t octets);
     Result<bool> fits(const route::MailboxName& mailbox, std::uint64_t quota, std::uint64_t octets);
@@ -103,8 +113,6 @@ class Retrieval {
     Result<bool> held_fits(std::uint64_t octets);
     // Why a message that waited for room when it was last seen still has to; nothing: it need not.
     std::optional<std::string> still_lacks(const store::MessageId& id, std::uint64_t size);
-    void put(ParcelPointer parcel);
-    void note_waiting();
 
     Storehouse& house_;
     const Errand errand_;
@@ -134,8 +142,5 @@ class Retrieval {
     Sorter sorter_;
     std::optional<Deposit> deposit_;  // last: its thread uses the rest
 };
-
-// The journal's event for one end of a recipient's way. Shared with who releases held mail.
-watch::Event event_of(const Judged& judged, const Fate& fate, const End& end);
 
 }  // namespace mailhandler::agent
