@@ -56,6 +56,12 @@ def realistic(sets=("spamassassin", "bounces", "lkml")):
                     yield f"{name}/{member.name}", wire_form(archive.extractfile(member).read())
 
 
+def mail(count, first=()):
+    """(name, octets): `first`, the gnarly and about `count` of the ordinary ones, without those nobody takes: a bare CR."""
+    every = [*first, *edge(), *sample(realistic(), count)]
+    return [(name, octets) for name, octets in every if not has_bare_cr(octets)]
+
+
 def sample(messages, count):
     """About `count` of them, evenly spread; all of them for 0."""
     messages = list(messages)

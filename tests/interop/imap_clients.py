@@ -134,15 +134,14 @@ def mutt(place, server, keys, mechanism="plain"):
     return said
 
 
-def getmail6(place, server, delete=False, folders=("INBOX",)):
+def getmail6(place, server, keep=True, folder="INBOX"):
     maildir(place / "box")
-    names = ", ".join(f'"{name}"' for name in folders)
     place.joinpath("rc").write_text(
         f"[retriever]\ntype = SimpleIMAPSSLRetriever\nserver = 127.0.0.1\nport = {server.imaps}\n"
-        f"username = {LOGIN}\npassword = {server.password}\nmailboxes = ({names},)\n"
-        f"[options]\nread_all = true\ndelete = {str(delete).lower()}\ndelivered_to = false\nreceived = false\n"
+        f"username = {LOGIN}\npassword = {server.password}\nmailboxes = (\"{folder}\",)\n"
+        f"[options]\nread_all = true\ndelete = {str(not keep).lower()}\ndelivered_to = false\nreceived = false\n"
         "verbose = 1\n[destination]\ntype = Maildir\npath = /out/box/\n")
-    collectors.as_user("getmail6", place, "getmail", "--getmaildir=/out", "--rcfile=rc")
+    collectors.getmail(place)
     return contents(place / "box")
 
 

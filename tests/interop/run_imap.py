@@ -6,31 +6,25 @@ and does what it is for; what it then has is compared octet for octet with what 
 collectors.CHANGES says, and what it changed is looked up on disk and by a second session.
 """
 
-import argparse
 import collections
 import contextlib
 import imaplib
-import os
 import pathlib
 import re
-import shutil
 import smtplib
 import ssl
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import cell  # noqa: E402
 import collectors  # noqa: E402
 import corpus  # noqa: E402
 import imap_clients  # noqa: E402
+import journey  # noqa: E402
 import peers  # noqa: E402
 import run_collect  # noqa: E402
 import run_smtp_in  # noqa: E402
 import stamped  # noqa: E402
-import unpack  # noqa: E402
 
 imaplib._MAXLINE = 1 << 30
 SMTP, IMAP, IMAPS = 2525, 2143, 2993
@@ -118,7 +112,7 @@ def planted():
 # --- Python's imaplib ---------------------------------------------------------------------------
 
 
-def imaplib_acts(server, messages):
+def imaplib_acts(server, _, messages):
     with session(server, "imaps") as client:
         check("IMAP4REV1" in client.capabilities, "imaplib: no IMAP4rev1")
         for name in ("Lists", "Lists.B&APw-cher", "&ZeVnLIqe-", "Old", "bulk"):
@@ -140,6 +134,7 @@ def imaplib_acts(server, messages):
         date = ok(client.uid("FETCH", str(uid), "(INTERNALDATE)"))[0]
         check(imaplib.Internaldate2tuple(date) == time.localtime(1767258000), f"INTERNALDATE {date}")
     imaplib_changes(server, have)
+    return f"{len(have)} messages appended and read; flags, searches, COPY, MOVE, EXPUNGE, folders"
 
 
 def imaplib_changes(server, have):
@@ -169,7 +164,7 @@ def imaplib_changes(server, have):
         check(list(bodies(client).values()) == [have[uids[0]]], "COPY is not the same octets")
 
 
-def idle(server):
+def idle(server, *_):
     """How long until a session in IDLE hears of mail that comes by SMTP."""
     with session(server, "imaps", "INBOX") as client:
         tag = client._new_tag()
@@ -185,13 +180,13 @@ def idle(server):
         while not line.startswith(tag):
             line = client.readline()
     check(took < 2, f"IDLE: EXISTS came after {took:.1f} s")
-    print(f"IDLE: EXISTS {took * 1000:.0f} ms after the first octet of SMTP", file=sys.stderr)
+    return f"EXISTS {took * 1000:.0f} ms after the first octet of SMTP"
 
 
 # --- the others ---------------------------------------------------------------------------------
 
 
-def curl_acts(server, place):
+def curl_acts(server, place, _):
     listed = imap_clients.curl(server, "", tls="imaps").decode()
     check("B&APw-cher.B&APw-cher" in listed and "INBOX" in listed, f"curl lists {listed!r}")
     with session(server, folder="bulk") as client:
@@ -215,6 +210,7 @@ def curl_acts(server, place):
         check(b"EXPUNGE" in said, f"curl: EXPUNGE {said!r}")
         check(len(imap_clients.curl(server, "Old?ALL").split()) == 4, "curl: EXPUNGE did nothing")
     check(not imap_clients.curl(server, "nowhere;UID=1", fails=True), "curl: a folder that is not")
+    return f"{len(range(0, len(want), 10))} of {len(want)} messages read, one appended, found and expunged"
 
 
 def remote(server):
@@ -241,7 +237,7 @@ def taken(held):
     return [octets for octets, _ in held.values() if b"\r\n\r\n" in octets or octets.startswith(b"\r\n")]
 
 
-def mbsync_acts(server, place):
+def mbsync_acts(server, place, _):
     place = place / "mbsync"
     imap_clients.mbsync(place, server)
     box, before = place / "box", remote(server)
@@ -282,9 +278,10 @@ def mbsync_acts(server, place):
     files = snapshot(box)
     imap_clients.mbsync(place, server)
     check(files == snapshot(box) and after == remote(server), "mbsync: the last run changed something")
+    return f"{sum(map(len, after.values()))} messages in {len(after)} folders, both ways, and came to rest"
 
 
-def mutt_acts(server, place):
+def mutt_acts(server, place, _):
     before = remote(server)
     subjects = len(before["INBOX"])
     # Tag two by number's pattern, flag one, save the tagged to a new folder, sync, quit.
@@ -304,25 +301,42 @@ def mutt_acts(server, place):
     same("mutt copied", [o for o, _ in last["B&APw-cher"].values()],
          [list(after.get("gespeichert", {0: (b"", 0)}).values())[-1][0]])
     check(len(last.get("gespeichert", {})) == 1, "mutt: deleted nothing")
+    return "two messages flagged, saved, copied and deleted at a terminal"
 
 
-def collecting(server, place):
-    """getmail6 and fetchmail, which first leave and then take."""
-    # Both write a disorderly header anew; what they make of it is compared, by POP3, in run_collect.py.
-    orderly = re.compile(rb"(?:[!-9;-~]+:[^\r]*\r\n(?:[ \t][^\r]*\r\n)*)+\r\n")
-    plain = [o for o, _ in remote(server)["bulk"].values()
-             if orderly.match(o) and not collectors.repaired(o) and not collectors.broken(o)]
+def orderly(messages):
+    """Those whose header getmail6 and fetchmail leave in order: what they make of the others is compared, by POP3, in
+    run_collect.py."""
+    header = re.compile(rb"(?:[!-9;-~]+:[^\r]*\r\n(?:[ \t][^\r]*\r\n)*)+\r\n")
+    return [octets for _, octets in messages if b"\0" not in octets and header.match(octets)
+            and not collectors.repaired(octets) and not collectors.broken(octets)]
+
+
+def put(server, folder, messages):
+    """A new folder with these messages in it, and nothing else."""
     with session(server, "imaps") as client:
-        ok(client.create("post"))
-        for octets in plain:
-            ok(client.append("post", None, None, octets))
-    for keep in (True, False):
-        got = imap_clients.getmail6(place / f"getmail-{keep}", server, folders=["post"])
-        same("getmail6", got, plain, getmail_view)
-        got = imap_clients.fetchmail(place / f"fetchmail-{keep}", server, keep, "post")
-        same("fetchmail", got, plain, fetchmail_view)
-        check(len(remote(server)["post"]) == (len(plain) if keep else 0), "fetchmail: what is left is wrong")
-        print(f"getmail6, fetchmail: {len(got)} messages", file=sys.stderr)
+        if folder in folders(client):
+            ok(client.delete(folder), "DELETE")
+        ok(client.create(folder), "CREATE")
+        for octets in messages:
+            ok(client.append(folder, None, None, octets), "APPEND")
+
+
+def left(server, folder):
+    with session(server) as client:
+        return int(ok(client.select(folder, readonly=True))[0])
+
+
+def collected(name, collect, view):
+    """A client that collects a folder twice: it leaves what is there, and then it takes it."""
+    def acts(server, place, messages):
+        plain = orderly(messages)
+        put(server, "post", plain)
+        for keep in (True, False):
+            same(f"{name}, keep {keep}", collect(place / f"{name}-{keep}", server, keep, "post"), plain, view)
+            check(left(server, "post") == (len(plain) if keep else 0), f"{name}: what is left is wrong, keep {keep}")
+        return f"{len(plain)} messages collected and left, collected once more and deleted"
+    return acts
 
 
 def fetchmail_view(octets):
@@ -338,12 +352,34 @@ def getmail_view(octets):
     return collectors.squeezed(re.sub(own, b"", header) + end + body)
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", type=int, default=200, help="ordinary messages to use; 0: all 6,760")
-    parser.add_argument("--only", nargs="*", help="of imaplib idle curl mbsync mutt collecting")
-    parser.add_argument("--keep", action="store_true", help="leave the directory")
-    return parser.parse_args()
+def furnish(server, messages):
+    """What the clients after imaplib find: where that one left less, the rest is put there now."""
+    wanted = {"B&APw-cher": [], "B&APw-cher.B&APw-cher": [], "&ZeVnLIqe-": [], "Old": messages[:2], "bulk": messages}
+    with session(server, "imaps") as client:
+        have = folders(client)
+        for name, contents in wanted.items():
+            if name not in have:
+                ok(client.create(f'"{name}"'), "CREATE")
+            if not int(ok(client.select(f'"{name}"'))[0]):
+                for octets in contents:
+                    ok(client.append(f'"{name}"', r"(\Seen)", None, octets), "APPEND")
+
+
+ACTS = {"imaplib": imaplib_acts, "idle": idle, "curl": curl_acts, "mbsync": mbsync_acts, "mutt": mutt_acts,
+        "getmail6": collected("getmail6", imap_clients.getmail6, getmail_view),
+        "fetchmail": collected("fetchmail", imap_clients.fetchmail, fetchmail_view)}
+
+
+def in_turn(name, server, place, messages):
+    """One client's turn: whatever becomes of it, the next one has its own."""
+    began, known, did = time.monotonic(), len(FAULTS), "did not end"
+    try:
+        if name != "imaplib":
+            furnish(server, [octets for _, octets in messages if b"\0" not in octets])
+        did = ACTS[name](server, place, messages)
+    except Exception as error:  # a fault of the client's, of ours or of this script: each is told in the end
+        check(False, f"{name}: {type(error).__name__}: {error}")
+    print(f"{name}: {did}; {time.monotonic() - began:.1f} s, {len(FAULTS) - known} faults", file=sys.stderr)
 
 
 def run(options, place, binary):
@@ -351,48 +387,24 @@ def run(options, place, binary):
     run_collect.make_root(binary, root)
     (root / "mailhandler.toml").write_text(SERVER)
     server = imap_clients.Server(IMAP, IMAPS, PASSWORD, root / "tls/cert.pem")
-    messages = [m for m in [*run_smtp_in.GENERATED, *corpus.edge(),
-                            *corpus.sample(corpus.realistic(), options.sample)] if not corpus.has_bare_cr(m[1])]
-    acts = {"imaplib": lambda: imaplib_acts(server, messages), "idle": lambda: idle(server),
-            "curl": lambda: curl_acts(server, place), "mbsync": lambda: mbsync_acts(server, place),
-            "mutt": lambda: mutt_acts(server, place), "collecting": lambda: collecting(server, place)}
+    messages = corpus.mail(options.sample, run_smtp_in.GENERATED)
     with peers.mailhandler("mailhandler", binary, root, SMTP):
         sent = run_collect.fill(messages[:100])
         with session(server, folder="INBOX") as client:
             have = list(bodies(client).values())
         check(len(have) == len(sent) and all(octets.endswith(want) for octets, (*_, want) in zip(have, sent)),
               "what came by SMTP is not what FETCH gives")
-        for name, act in acts.items():
-            if options.only and name not in options.only:
-                continue
-            began, known = time.monotonic(), len(FAULTS)
-            try:
-                act()
-            except (RuntimeError, OSError, imaplib.IMAP4.error, subprocess.TimeoutExpired) as error:
-                check(False, f"{name}: {type(error).__name__}: {error}")
-            print(f"{name}: {time.monotonic() - began:.1f} s, {len(FAULTS) - known} faults", file=sys.stderr)
-    return len(messages)
+        for name in ACTS:
+            if not options.only or name in options.only:
+                in_turn(name, server, place, messages)
+    return f"IMAP clients: {len(messages)} messages", FAULTS
 
 
 def main():
-    options = arguments()
+    parser = journey.arguments(__doc__, sample=200)
+    parser.add_argument("--only", nargs="+", choices=ACTS, help="these clients")
     planted()
-    if not corpus.place():
-        corpus.absent("no IMAP client did anything")
-        return 0
-    if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
-        imap_clients.fetch()
-    cell.own_network()
-    place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
-    binary = os.environ.get("MAILHANDLER", str(unpack.TREE / "build/mailhandler"))
-    try:
-        count = run(options, place, binary)
-    finally:
-        print(f"left in {place}") if options.keep else shutil.rmtree(place)
-    for fault in FAULTS[:60]:
-        print("FAULT " + fault[:1000])
-    print(f"IMAP clients: {count} messages, {len(FAULTS)} faults")
-    return 1 if FAULTS else 0
+    return journey.play(parser.parse_args(), run, imap_clients.fetch, "no IMAP client did anything")
 
 
 if __name__ == "__main__":
