@@ -9,8 +9,11 @@ lies there and the server holds none. Time and memory are GNU time's, of the pro
 import subprocess
 import sys
 
-from common import HERE, PASSWORD, PEOPLE, TREE, binary, count_files, fill, link_tree, root
+from common import HERE, PASSWORD, PEOPLE, binary, count_files, fill, root
 import cell
+import collectors
+from collectors import USER, USERS
+from mailboxes import link_tree
 import peers
 import unpack
 
@@ -24,8 +27,6 @@ MEASURES = list(LOADS)
 FIGURES = [("rate", "messages/s", 1, True), ("cpu", "CPU µs/message", 1, False), ("memory", "peak MB", 1, False)]
 SERVERS = "fdm,fetchmail,getmail6,mpop,mailhandler"
 POP3, DELAYED, IMAP, LMTP = 2810, 2811, 2843, 2824
-USER = 989
-USERS = [f"collector:x:{USER}:{USER}::/out:/bin/sh"]
 
 FETCHMAIL = """\
 set no bouncemail
@@ -33,19 +34,7 @@ poll 127.0.0.1 protocol pop3 port {port} uidl envelope "X-Rcpt-To" no dns locald
   user "{login}" password "secret" to * here
   sslproto '' fetchall no keep no rewrite lmtp smtphost 127.0.0.1/%d smtpaddress example.com
 """ % LMTP
-MPOP = """\
-account default
-host 127.0.0.1
-port {port}
-tls off
-auth user
-user {login}
-passwordeval echo secret
-keep off
-received_header off
-uidls_file /out/uidls
-delivery maildir /out/box
-"""
+MPOP = collectors.MPOP.format(port="{port}", login="{login}", password=PASSWORD, keep="off", new="on")
 FDM = """\
 set no-received
 set maximum-size 1G
@@ -120,7 +109,7 @@ def lmtp(place):
 
 
 def fetch(names):
-    unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
+    peers.fetch_dovecot()
     for name in set(names) & CONFIGURED.keys():
         unpack.prefix(name, [name])
     if "fetchmail" in names:

@@ -65,13 +65,5 @@ def fill(new, count, size):
          ).write_bytes(text)
 
 
-def link_tree(source, target):
-    """A maildir whose files are those of the directory `source`."""
-    for part in ("new", "cur", "tmp"):
-        (target / part).mkdir(parents=True, exist_ok=True)
-    for entry in os.scandir(source):
-        os.link(entry.path, target / "new" / entry.name)
-
-
 def count_files(directory):
     return sum(1 for _ in os.scandir(directory)) if directory and directory.is_dir() else 0

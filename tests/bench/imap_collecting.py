@@ -8,10 +8,11 @@ where it is to lie, and the server holds none (all of them, after mbsync). Time 
 
 import subprocess
 
-from common import PEOPLE, count_files, fill, link_tree
+from common import PEOPLE, count_files, fill
 import collecting
-from collecting import USER
+from collectors import USER
 import corpus
+from mailboxes import link_tree
 import peers
 from relay import Relay
 import unpack
@@ -71,7 +72,7 @@ class World:
 
 
 def fetch(names):
-    unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
+    peers.fetch_dovecot()
     for name in PACKAGES.keys() & set(names):
         unpack.prefix(PACKAGES[name][0], PACKAGES[name])
     if "fetchmail" in names:

@@ -1,7 +1,7 @@
 """Mail going out by IMAP: login and SELECT, whole messages at once and one by one, ENVELOPE and
 BODYSTRUCTURE, memory in IDLE.
 
-Dovecot and mailhandler serve the same files (hard links), with the same cheap password hash. Cold: the
+Dovecot and mailhandler serve the same files (mailboxes.py). Cold: the
 server was started a moment ago and what it had written beside the mail is gone; the messages lie in cur/,
 or, just delivered, in new/, from where both servers move them. Warm: asked again.
 `bare` is no server: what has to be done at all before the first SELECT is answered (bare_list.cpp).
@@ -15,9 +15,8 @@ import socket
 import subprocess
 import time
 
-from common import BUILD, HASH, PASSWORD, binary, fill, link_tree, root
-import peers
-import pop3_out
+from common import BUILD, PASSWORD
+import mailboxes
 
 LOGIN = {10_000: "ten.example", 100_000: "many.example", 100: "hundred.example"}
 SELECT = {f"IMAP login + SELECT, {size:,} messages, {heat}": (size, heat)
@@ -31,24 +30,15 @@ FIGURES = [("ms", "ms", 1, False), ("rate", "messages/s", 1, True), ("cpu", "CPU
            ("kib", "KiB/connection", 1, False)]
 SERVERS = "dovecot,bare,mailhandler"
 IN_FLIGHT = 64
-sizes, fetch = {}, pop3_out.fetch
-
-
-def start(names, place, scale=1.0):
-    place.mkdir(parents=True, exist_ok=True)
-    for size in LOGIN:
-        sizes[size] = max(10, int(size * scale)) if size > 100 else size
-        fill(place / f"mail{size}", sizes[size], 600 if size == 100_000 else 4096)
-    return [{"dovecot": dovecot, "bare": Bare, "mailhandler": mailhandler}[name](place / name) for name in names]
+sizes, fetch = {}, mailboxes.fetch
 
 
 class Bare:
     name = "bare"
 
-    def __init__(self, place):
+    def __init__(self, place, *_):
         self.boxes = {size: place / login for size, login in LOGIN.items()}
-        for size, box in self.boxes.items():
-            link_tree(place.parent / f"mail{size}", box)
+        mailboxes.linked(place, LOGIN, self.boxes.values())
 
     def stop(self):
         pass
@@ -60,24 +50,12 @@ class Bare:
         return ({"ms": float(said[0])}, "") if int(said[1]) == sizes[size] else (None, "other messages")
 
 
-def dovecot(place):
-    boxes = [place / "mail" / login for login in LOGIN.values()]
-    for size, box in zip(LOGIN, boxes):
-        link_tree(place.parent / f"mail{size}", box)
-    subprocess.run(["chown", "-R", "991:991", str(place / "mail")], check=True)
-    return pop3_out.Server("dovecot", place, 2743, boxes, lambda: peers.dovecot(
-        "dovecot", place, 2743, 2710, "{MD5-CRYPT}" + HASH, "login_trusted_networks = 127.0.0.0/8\n"
-        "mail_max_userip_connections = 0"))
+STARTERS = {"dovecot": mailboxes.dovecot, "bare": Bare, "mailhandler": mailboxes.mailhandler}
 
 
-def mailhandler(place):
-    made = root(place, {"imap": 2744}, {
-        login: f'[default]\naction = "deliver"\npassword = "{HASH}"\n' for login in LOGIN.values()})
-    boxes = [made / "mail" / login / "@default" for login in LOGIN.values()]
-    for size, box in zip(LOGIN, boxes):
-        link_tree(place.parent / f"mail{size}", box)
-    return pop3_out.Server("mailhandler", place, 2744, boxes,
-                           lambda: peers.mailhandler("mailhandler", binary(), made, 2744))
+def start(names, place, scale=1.0):
+    sizes.update(mailboxes.make(place, LOGIN, scale))
+    return [STARTERS[name](place / name, LOGIN, "imap") for name in names]
 
 
 class Client:

@@ -9,8 +9,8 @@ import time
 
 from common import HASH, binary, root
 import imap_out
+import mailboxes
 import peers
-import pop3_out
 
 APART = "250 at SMTP → EXISTS, 1,000 others idle elsewhere"
 TOGETHER = "250 at SMTP → EXISTS, 1,000 others idle on the same mailbox"
@@ -30,8 +30,8 @@ def start(names, place, scale=1.0):
     place.mkdir(parents=True, exist_ok=True)
     made = root(place, {"imap": IMAP, "smtp": SMTP}, {
         name: f'[default]\naction = "deliver"\npassword = "{HASH}"\n' for name in DOMAINS})
-    return [pop3_out.Server("mailhandler", place, IMAP, [],
-                            lambda: peers.mailhandler("mailhandler", binary(), made, IMAP))]
+    return [mailboxes.Server("mailhandler", place, IMAP, [],
+                             lambda: peers.mailhandler("mailhandler", binary(), made, IMAP))]
 
 
 def idling(login):

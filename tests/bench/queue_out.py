@@ -30,6 +30,7 @@ MEASURES = [*LOADS, WAITING]
 FIGURES = [("rate", "messages/s out", 1, True), ("cpu", "CPU µs/message", 1, False),
            ("mib", "MiB of memory", 1, False)]
 SERVERS = "postfix,mailhandler"
+fetch = mtas.fetch
 
 
 class Server(smtp_in.Server):
@@ -88,6 +89,9 @@ def fill(queue, count):
                          "original_sender": "someone@sender.example", "owed": owed}, content)
 
 
+STARTERS = {"postfix": start_postfix, "mailhandler": start_mailhandler}
+
+
 def measure_crowded(server, tag, scale):
     if not server.crowded:
         server.crowded = start_mailhandler(server.place / "crowded", 2645, max(1000, int(100000 * scale)))
@@ -97,16 +101,8 @@ def measure_crowded(server, tag, scale):
     return result, why
 
 
-def fetch(names):
-    mtas.fetch(names)
-
-
 def start(names, place):
-    servers = []
-    for name in names:
-        (place / name).mkdir(parents=True)
-        servers.append({"postfix": start_postfix, "mailhandler": start_mailhandler}[name](place / name))
-    return servers
+    return smtp_in.start_each(STARTERS, names, place)
 
 
 def measure(server, what, tag, scale):

@@ -16,30 +16,28 @@ MEASURES = ["refused recipients, 20 sessions"]
 FIGURES = [("rate", "refusals/s", 1, True), ("cpu", "CPU µs/refusal", 1, False)]
 SERVERS = "postfix,exim,opensmtpd,mailhandler"
 DOMAIN = "closed.example"
+fetch = mtas.fetch
 
 
 def start_mailhandler(place):
     made = root(place, {"smtp": 2526}, {DOMAIN: "[mailbox.anne]\n"})
-    return peers.mailhandler("mailhandler", binary(), made, 2526), 2526
+    return smtp_in.Server("mailhandler", peers.mailhandler("mailhandler", binary(), made, 2526), 2526)
+
+
+def peer(name, start_of_one, port):
+    return lambda place: smtp_in.Server(name, start_of_one(name, place, port, DOMAIN, "anne"), port)
 
 
 STARTERS = {
-    "postfix": lambda place: (mtas.postfix_of_one("postfix", place, 2612, DOMAIN, "anne"), 2612),
-    "exim": lambda place: (mtas.exim_of_one("exim", place, 2613, DOMAIN, "anne"), 2613),
-    "opensmtpd": lambda place: (mtas.opensmtpd_of_one("opensmtpd", place, 2614, DOMAIN, "anne"), 2614),
+    "postfix": peer("postfix", mtas.postfix_of_one, 2612),
+    "exim": peer("exim", mtas.exim_of_one, 2613),
+    "opensmtpd": peer("opensmtpd", mtas.opensmtpd_of_one, 2614),
     "mailhandler": start_mailhandler,
 }
 
 
-def fetch(names):
-    mtas.fetch(names)
-
-
 def start(names, place):
-    servers = []
-    for name in names:
-        (place / name).mkdir(parents=True)
-        servers.append(smtp_in.Server(name, *STARTERS[name](place / name)))
+    servers = smtp_in.start_each(STARTERS, names, place)
     for server in servers:
         result, why = load(server, "warm", 20)
         if result is None:

@@ -24,6 +24,7 @@ FIGURES = [
     ("whole_p99", "p99 ms", 1000, False),
 ]
 SERVERS = "bare,bare-durable,postfix,mailhandler"
+fetch = mtas.fetch
 recipients = 0  # different ones that the load goes round in; 0: every one is new
 
 
@@ -88,10 +89,6 @@ STARTERS = {"bare": start_bare, "bare-durable": start_bare_durable, "postfix": s
             "exim": start_exim, "opensmtpd": start_opensmtpd, "mailhandler": start_mailhandler}
 
 
-def fetch(names):
-    mtas.fetch(names)
-
-
 def load(server, tag, *more):
     """One run of the load; what it printed, or None and why it does not count."""
     done = subprocess.run([str(BUILD / "smtp_load"), "--port", str(server.port), "--tag", tag, *map(str, more)],
@@ -101,11 +98,17 @@ def load(server, tag, *more):
     return json.loads(done.stdout), ""
 
 
-def start(names, place):
-    servers = []
+def start_each(starters, names, place):
+    """What the starters give, each with a directory of its own."""
+    started = []
     for name in names:
         (place / name).mkdir(parents=True)
-        servers.append(STARTERS[name](place / name))
+        started.append(starters[name](place / name))
+    return started
+
+
+def start(names, place):
+    servers = start_each(STARTERS, names, place)
     for server in servers:
         warm_up(server)
     return servers

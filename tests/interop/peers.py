@@ -14,6 +14,11 @@ import time
 import cell
 import unpack
 
+def fetch_dovecot():
+    """Downloads and unpacks it; its directory."""
+    return unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
+
+
 def wait_for_port(port, what, timeout=20, banner=True, address="127.0.0.1"):
     """Until something on the port speaks (or, without banner, listens)."""
     until = time.monotonic() + timeout
@@ -98,7 +103,7 @@ service lmtp {{
 
 def dovecot(name, place, imap, pop3, password="secret", extra=""):
     """Dovecot with IMAP and POP3 over the maildirs place/mail/<login>/; any login, one password."""
-    tree = unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
+    tree = fetch_dovecot()
     place = pathlib.Path(place)
     for directory in ("mail", "log"):
         (place / directory).mkdir(parents=True, exist_ok=True)

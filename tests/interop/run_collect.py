@@ -8,10 +8,8 @@ what collectors.CHANGES says. Then a Dovecot serves the same maildir: same UIDLs
 a Dovecot recorded is what `[pop3] uidl = "dovecot"` shows. When all is well, faults are planted.
 """
 
-import argparse
 import collections
 import imaplib
-import os
 import pathlib
 import poplib
 import re
@@ -19,16 +17,14 @@ import shutil
 import smtplib
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import cell  # noqa: E402
 import collectors  # noqa: E402
 import corpus  # noqa: E402
+import journey  # noqa: E402
 import peers  # noqa: E402
 import run_smtp_in  # noqa: E402
 import stamped  # noqa: E402
-import unpack  # noqa: E402
 
 poplib._MAXLINE = imaplib._MAXLINE = 1 << 30
 HOSTNAME, LOGIN, PASSWORD = "mail.example.com", "example.com", "secret"
@@ -137,11 +133,17 @@ def planted(client, copies, expected):
             if not any(what.strip() in fault for fault in judge(client, wrong, expected))]
 
 
+def pop3(port, login=LOGIN):
+    """A session of POP3."""
+    client = poplib.POP3("127.0.0.1", port, timeout=60)
+    client.user(login)
+    client.pass_(PASSWORD)
+    return client
+
+
 def listing(port):
     """{UIDL: octets} as a POP3 server tells it."""
-    client = poplib.POP3("127.0.0.1", port, timeout=60)
-    client.user(LOGIN)
-    client.pass_(PASSWORD)
+    client = pop3(port)
     sizes = dict(line.split() for line in client.list()[1])
     uidls = [line.split() for line in client.uidl()[1]]
     client.quit()
@@ -162,9 +164,7 @@ def difference(what, theirs, ours):
 
 def bodies(port, login=LOGIN):
     """{UIDL: octets} of everything a POP3 server holds."""
-    client = poplib.POP3("127.0.0.1", port, timeout=60)
-    client.user(login)
-    client.pass_(PASSWORD)
+    client = pop3(port, login)
     found = {}
     for line in client.uidl()[1]:
         number, uidl = line.decode().split()
@@ -234,20 +234,10 @@ def append(messages):
     client.logout()
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", type=int, default=300, help="ordinary messages to send; 0: all 6,760")
-    parser.add_argument("--only", nargs="*", help="these clients, or dovecot")
-    parser.add_argument("--keep", action="store_true", help="leave the directory")
-    return parser.parse_args()
-
-
 def run(options, place, binary):
     root = place / "root"
     make_root(binary, root)
-    messages = [m for m in [*run_smtp_in.GENERATED, *corpus.edge(),
-                            *corpus.sample(corpus.realistic(), options.sample)]
-                if not corpus.has_bare_cr(m[1])]
+    messages = corpus.mail(options.sample, run_smtp_in.GENERATED)
     wanted = options.only or [*collectors.COLLECTORS, "dovecot"]
     faults = []
     with peers.mailhandler("mailhandler", binary, root, SMTP):
@@ -261,28 +251,18 @@ def run(options, place, binary):
             print(f"{client}: {len(copies)} copies in {took:.1f} s, {len(found)} faults", file=sys.stderr)
     if "dovecot" in wanted:
         faults += with_dovecot(binary, root, place, messages)
-    return len(expected), faults
+    return f"collect: {len(expected)} copies", faults
+
+
+def fetch():
+    collectors.fetch()
+    peers.fetch_dovecot()
 
 
 def main():
-    options = arguments()
-    if not corpus.place():
-        corpus.absent("no client collected anything")
-        return 0
-    if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
-        collectors.fetch()
-        unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
-    cell.own_network()
-    place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
-    binary = os.environ.get("MAILHANDLER", str(unpack.TREE / "build/mailhandler"))
-    try:
-        count, faults = run(options, place, binary)
-    finally:
-        print(f"left in {place}") if options.keep else shutil.rmtree(place)
-    for fault in faults[:60]:
-        print("FAULT " + fault)
-    print(f"collect: {count} copies, {len(faults)} faults")
-    return 1 if faults else 0
+    parser = journey.arguments(__doc__, sample=300)
+    parser.add_argument("--only", nargs="+", choices=[*collectors.COLLECTORS, "dovecot"], help="these")
+    return journey.play(parser.parse_args(), run, fetch, "no client collected anything")
 
 
 if __name__ == "__main__":

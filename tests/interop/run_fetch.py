@@ -9,26 +9,22 @@ octet what the host holds; what is addressed to nobody is held. With `keep = "fo
 brings nothing. When all is well, faults are planted in what was stored.
 """
 
-import argparse
 import collections
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import cell  # noqa: E402
 import corpus  # noqa: E402
+import journey  # noqa: E402
 import mtas  # noqa: E402
 import peers  # noqa: E402
 import run_collect  # noqa: E402
 import run_smtp_in  # noqa: E402
 import stamped  # noqa: E402
-import unpack  # noqa: E402
 from run_collect import DOVECOT_IMAP, DOVECOT_POP3, LOGIN, PASSWORD, PEOPLE, POP3, SMTP  # noqa: E402
 
 KNOWN, ALIASES, NOBODY = PEOPLE[:40], PEOPLE[40:45], PEOPLE[45:]
@@ -214,32 +210,17 @@ def from_postfix(binary, place, messages):
         return collect("Postfix", binary, place / "c", DOVECOT_POP3, "catchall", sent, "0")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", type=int, default=300, help="ordinary messages to send; 0: all 6,760")
-    parser.add_argument("--keep", action="store_true", help="leave the directory")
-    options = parser.parse_args()
-    if not corpus.place():
-        corpus.absent("the office fetched nothing")
-        return 0
-    if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
-        mtas.fetch(["postfix"])
-        unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
-    cell.own_network()
-    place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
-    binary = os.environ.get("MAILHANDLER", str(unpack.TREE / "build/mailhandler"))
-    messages = [m for m in [*run_smtp_in.GENERATED, *corpus.edge(),
-                            *corpus.sample(corpus.realistic(), options.sample)]
-                if not corpus.has_bare_cr(m[1])]
-    try:
-        faults = from_mailhandler(binary, place, messages) + from_postfix(binary, place, messages)
-    finally:
-        print(f"left in {place}") if options.keep else shutil.rmtree(place)
-    for fault in faults[:60]:
-        print("FAULT " + fault)
-    print(f"fetch: {len(messages)} messages from three hosts, {len(faults)} faults")
-    return 1 if faults else 0
+def run(options, place, binary):
+    messages = corpus.mail(options.sample, run_smtp_in.GENERATED)
+    faults = from_mailhandler(binary, place, messages) + from_postfix(binary, place, messages)
+    return f"fetch: {len(messages)} messages from three hosts", faults
+
+
+def download():
+    mtas.fetch(["postfix"])
+    peers.fetch_dovecot()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(journey.play(journey.arguments(__doc__, sample=300).parse_args(), run, download,
+                          "the office fetched nothing"))

@@ -9,26 +9,21 @@ twice; what somebody else removes in mid-run comes whole or not at all. Then `fe
 counts octets, and how often the line turns. Where all is well, faults are planted in what was stored.
 """
 
-import argparse
 import collections
 import imaplib
-import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import cell  # noqa: E402
 import corpus  # noqa: E402
+import journey  # noqa: E402
 import peers  # noqa: E402
 from relay import Relay  # noqa: E402
 import run_collect  # noqa: E402
 import run_fetch  # noqa: E402
-import unpack  # noqa: E402
 from run_collect import DOVECOT_IMAP, DOVECOT_POP3, LOGIN, PASSWORD, PEOPLE  # noqa: E402
 
 RELAY, OUR_IMAP = 11943, 2643
@@ -188,39 +183,21 @@ def one(how, binary, place, port, held, change):
     return octets, [f"{how}: {fault}" for fault in faults]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", type=int, default=300, help="ordinary messages; 0: all")
-    parser.add_argument("--keep", action="store_true", help="leave the directory")
-    options = parser.parse_args()
-    if not corpus.place():
-        corpus.absent("the office fetched nothing by IMAP")
-        return 0
-    if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
-        unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
-    cell.own_network()
-    place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
-    binary = os.environ.get("MAILHANDLER", str(unpack.TREE / "build/mailhandler"))
-    messages = [octets for _, octets in [*corpus.edge(), *corpus.sample(corpus.realistic(), options.sample)]
-                if not corpus.has_bare_cr(octets)]
+def run(options, place, binary):
+    messages = [octets for _, octets in corpus.mail(options.sample)]
     octets, faults = collections.Counter(), []
-    try:
-        for number, (how, extra) in enumerate(HOW.items()):
-            (place / str(number)).mkdir()
-            octets[how], said = from_dovecot(how, extra, binary, place / str(number), messages)
-            faults += said
-        (place / "ours").mkdir()
-        octets["mailhandler"], said = from_mailhandler("mailhandler", binary, place / "ours", messages)
+    for number, (how, extra) in enumerate(HOW.items()):
+        (place / str(number)).mkdir()
+        octets[how], said = from_dovecot(how, extra, binary, place / str(number), messages)
         faults += said
-    finally:
-        print(f"left in {place}") if options.keep else shutil.rmtree(place)
+    (place / "ours").mkdir()
+    octets["mailhandler"], said = from_mailhandler("mailhandler", binary, place / "ours", messages)
+    faults += said
     if octets["everything"] * 3 > octets["no COMPRESS"] * 2:
         faults.append(f"COMPRESS saves too little: {octets['everything']} of {octets['no COMPRESS']} octets")
-    for fault in faults[:60]:
-        print("FAULT " + fault)
-    print(f"fetch by IMAP: {len(messages)} messages, {len(octets)} ways, {len(faults)} faults")
-    return 1 if faults else 0
+    return f"fetch by IMAP: {len(messages)} messages, {len(octets)} ways", faults
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(journey.play(journey.arguments(__doc__, sample=300).parse_args(), run, peers.fetch_dovecot,
+                          "the office fetched nothing by IMAP"))

@@ -7,11 +7,9 @@ sends each message to a sink as well, which shows what the relay made of it. Whe
 was stored and must be seen. `--reference` runs it all against the sink standing in for mailhandler.
 """
 
-import argparse
-import os
+import contextlib
 import pathlib
 import re
-import shutil
 import smtplib
 import subprocess
 import sys
@@ -19,13 +17,12 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import cell  # noqa: E402
 import corpus  # noqa: E402
+import journey  # noqa: E402
 import mtas  # noqa: E402
 import peers  # noqa: E402
 import sink  # noqa: E402
 import stamped  # noqa: E402
-import unpack  # noqa: E402
 
 HOSTNAME = "mail.example.com"
 PORT, RELAY_PORT, SINK_PORT = 2525, 2530, 2531
@@ -232,48 +229,27 @@ def self_test(new, sent):
     return missed
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", type=int, default=400, help="ordinary messages to send; 0: all 6,760")
-    parser.add_argument("--reference", action="store_true", help="against the stand-in")
-    parser.add_argument("--keep", action="store_true", help="leave the directory")
-    return parser.parse_args()
-
-
-def main():
-    options = arguments()
-    if not corpus.place():
-        corpus.absent("stock clients sent nothing into the catch-all")
-        return 0
-    if not os.environ.get("MAILHANDLER_OWN_NETWORK"):
-        mtas.fetch(["postfix", "exim"])
-    cell.own_network()
-    place = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
+def run(options, place, binary):
     if options.reference:
         new = place / "box/new"
         sink.Sink(PORT, HOSTNAME, place / "box")
+        server = contextlib.nullcontext()
     else:
         make_root(place / "root")
         new = place / "root/mail/example.com/@default/new"
-        binary = os.environ.get("MAILHANDLER", str(unpack.TREE / "build/mailhandler"))
         server = peers.mailhandler("mailhandler", binary, place / "root", PORT)
-    try:
-        run = send_all(options, place)
-    finally:
-        if not options.reference:
-            server.stop()
-    faults = run.faults + stamped.judge(new, run.sent, HOSTNAME)
+    with server:
+        sent = send_all(options, place)
+    faults = sent.faults + stamped.judge(new, sent.sent, HOSTNAME)
     faults += [f"left in tmp/: {path.name}" for path in new.parent.glob("tmp/*")]
-    if not faults:
-        faults = self_test(new, run.sent)
-    for fault in faults[:60]:
-        print("FAULT " + fault)
-    print(f"smtp-in: {len(run.sent)} messages, {len(faults)} faults")
-    if options.keep:
-        print(f"left in {place}")
-    else:
-        shutil.rmtree(place)
-    return 1 if faults else 0
+    return f"smtp-in: {len(sent.sent)} messages", faults or self_test(new, sent.sent)
+
+
+def main():
+    parser = journey.arguments(__doc__, sample=400)
+    parser.add_argument("--reference", action="store_true", help="against the stand-in")
+    return journey.play(parser.parse_args(), run, lambda: mtas.fetch(["postfix", "exim"]),
+                        "stock clients sent nothing into the catch-all")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ import unittest.mock
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 import queue_files  # noqa: E402
-from pop3d import Cut, Pop3d, stuffed  # noqa: E402
+from pop3d import Pop3d, stuffed  # noqa: E402
+from toy_server import Cut  # noqa: E402
 
 BINARY = os.environ.get("MAILHANDLER", str(HERE.parents[1] / "build" / "mailhandler"))
 KILLS = int(os.environ.get("MAILHANDLER_KILLS", "30"))
@@ -99,6 +100,29 @@ class Office:
 
     def __exit__(self, *_):
         self.place.cleanup()
+
+
+def killed(case, server, office, add):
+    """Collects while it is killed KILLS times, at any instant; add(count, first) puts messages there. Then each of them is
+    there once for each of its recipients, and the server has none."""
+    dice = random.Random(int(os.environ.get("MAILHANDLER_SEED", "0")) or None)
+    count, ended = 30, 0
+    add(count, 0)
+    begin = time.monotonic()
+    office.fetch()
+    usual = time.monotonic() - begin
+    for _ in range(KILLS):
+        add(10, count)
+        count += 10
+        process = office.start()
+        time.sleep(dice.uniform(0, usual))
+        ended += process.poll() is not None
+        process.kill()
+        process.communicate()
+    case.assertEqual(office.fetch(), DONE, office.talk)
+    case.assertEqual(office.copies(), wanted(count))
+    case.assertEqual(server.messages, [])
+    case.assertLess(ended, KILLS, "none was killed in its course")
 
 
 class Fetch(unittest.TestCase):
@@ -260,27 +284,12 @@ class Fetch(unittest.TestCase):
 
 class Stopped(unittest.TestCase):
     def test_killed_at_any_instant_it_neither_loses_nor_doubles_a_message(self):
-        dice = random.Random(int(os.environ.get("MAILHANDLER_SEED", "0")) or None)
         with Pop3d() as server, Office(server.port) as office:
-            count, ended = 0, 0
-            server.messages = numbered(30)
-            begin = time.monotonic()
-            office.fetch()
-            usual = time.monotonic() - begin
-            count = 30
-            for _ in range(KILLS):
+            def add(count, first):
                 with server.lock:
-                    server.messages += numbered(10, first=count)
-                count += 10
-                process = office.start()
-                time.sleep(dice.uniform(0, usual))
-                ended += process.poll() is not None
-                process.kill()
-                process.communicate()
-            self.assertEqual(office.fetch(), DONE, office.talk)
-            self.assertEqual(office.copies(), wanted(count))
-            self.assertEqual(server.messages, [])
-            self.assertLess(ended, KILLS, "none was killed in its course")
+                    server.messages += numbered(count, first)
+
+            killed(self, server, office, add)
 
     def leaving(self, count, first=0):
         """Messages to somebody who left and to an alias elsewhere: each is to bounce and to go on."""

@@ -3,7 +3,6 @@ collected in the same run, memory stays flat, nothing of theirs is taken for mai
 leaves in clear.
 """
 
-import os
 import pathlib
 import socket
 import ssl
@@ -15,8 +14,9 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from pop3d import Cut, Pop3d  # noqa: E402
+from pop3d import Pop3d  # noqa: E402
 from terminal import BINARY  # noqa: E402
+from toy_server import Cut  # noqa: E402
 
 PATIENCE = 60  # seconds
 FLAT = 160 << 10  # KiB of memory, whatever comes

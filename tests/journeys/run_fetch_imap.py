@@ -4,9 +4,7 @@ killed: after a clean run every message is there once for each of its recipients
 MAILHANDLER_KILLS: how many SIGKILLs (30).
 """
 
-import os
 import pathlib
-import random
 import signal
 import subprocess
 import sys
@@ -17,9 +15,10 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "support"), str(HERE)]
 import run_fetch  # noqa: E402
-from imapd import Cut, Imapd  # noqa: E402
+from imapd import Imapd  # noqa: E402
 from pop3d import Pop3d  # noqa: E402
-from run_fetch import BINARY, CONFIGURATION, DONE, KILLS, LATER, wanted  # noqa: E402
+from run_fetch import BINARY, CONFIGURATION, DONE, LATER, wanted  # noqa: E402
+from toy_server import Cut  # noqa: E402
 
 BARE = "IMAP4rev1 SASL-IR AUTH=PLAIN"
 
@@ -202,27 +201,13 @@ class Fetch(unittest.TestCase):
 
 class Stopped(unittest.TestCase):
     def test_killed_at_any_instant_it_neither_loses_nor_doubles_a_message(self):
-        dice = random.Random(int(os.environ.get("MAILHANDLER_SEED", "0")) or None)
         with Imapd() as server, Office(server) as office:
-            server.append(*contents(30))
-            begin = time.monotonic()
-            office.fetch()
-            usual = time.monotonic() - begin
-            count, ended = 30, 0
-            for turn in range(KILLS):
-                server.append(*contents(10, first=count))
-                count += 10
-                if turn % 10 == 9:
+            def add(count, first):
+                server.append(*contents(count, first))
+                if first % 100 == 90:
                     server.renumber()
-                process = office.start()
-                time.sleep(dice.uniform(0, usual))
-                ended += process.poll() is not None
-                process.kill()
-                process.communicate()
-            self.assertEqual(office.fetch(), DONE, office.talk)
-            self.assertEqual(office.copies(), wanted(count))
-            self.assertEqual(server.messages, [])
-            self.assertLess(ended, KILLS, "none was killed in its course")
+
+            run_fetch.killed(self, server, office, add)
 
 
 class Waiting(unittest.TestCase):

@@ -7,6 +7,8 @@ at the same time.
 import datetime
 import json
 import pathlib
+import sys
+import time
 import unicodedata
 
 import reference
@@ -169,3 +171,18 @@ def address(rng, site):
     others = DOMAINS + ["far.example", "com"]
     name = rng.choice(configured if rng.random() < 0.85 else others)
     return f"{spell_local(rng, local)}@{spell_domain(rng, name)}"
+
+
+def files_of(root):
+    """Every file of a configuration, to be read by whoever looks for the fault."""
+    return "".join(f"--- {path.name}\n{path.read_text()}" for path in sorted(pathlib.Path(root).rglob("*.toml")))
+
+
+def each_seed(one_configuration, seeds, kinds):
+    """one_configuration(seed, tally) of each seed: (seconds, {kind of answer: how many}). Fewer kinds say nothing."""
+    began, tally = time.monotonic(), {}
+    for seed in seeds:
+        one_configuration(seed, tally)
+    if len(tally) < kinds:
+        sys.exit(f"the configurations are too tame to say anything: {tally}")
+    return time.monotonic() - began, tally

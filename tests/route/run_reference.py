@@ -7,12 +7,10 @@ MAILHANDLER_ROUTE_SEED: where the random numbers begin.
 import datetime
 import json
 import os
-import pathlib
 import random
 import subprocess
 import sys
 import tempfile
-import time
 
 import generate
 import reference
@@ -70,11 +68,6 @@ def explain(root, addresses):
     return said
 
 
-def files_of(root):
-    return "".join(f"--- {path.name}\n{path.read_text()}"
-                   for path in sorted(pathlib.Path(root).rglob("*.toml")))
-
-
 def one_configuration(seed, tally):
     rng = random.Random(seed)
     today = datetime.date.today()
@@ -89,18 +82,13 @@ def one_configuration(seed, tally):
             wrong = disagreement(site, address, answer)
             if wrong:
                 sys.exit(f"seed {seed}: {address}: {wrong}\n"
-                         f"{json.dumps(answer, ensure_ascii=False, indent=1)}\n{files_of(root)}")
+                         f"{json.dumps(answer, ensure_ascii=False, indent=1)}\n{generate.files_of(root)}")
 
 
 def main():
-    begin, tally = time.monotonic(), {}
     count = max(1, CASES // EACH)
-    for seed in range(SEED, SEED + count):
-        one_configuration(seed, tally)
-    if len(tally) < 3:
-        sys.exit(f"the configurations are too tame to say anything: {tally}")
-    print(f"{count * EACH} addresses of {count} configurations agree in "
-          f"{time.monotonic() - begin:.1f} s: {tally}")
+    took, tally = generate.each_seed(one_configuration, range(SEED, SEED + count), kinds=3)
+    print(f"{count * EACH} addresses of {count} configurations agree in {took:.1f} s: {tally}")
 
 
 if __name__ == "__main__":

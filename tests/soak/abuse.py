@@ -12,7 +12,6 @@ MAILHANDLER_IDLE, MAILHANDLER_GUESSES: smaller numbers. In each case people go o
 import base64
 import contextlib
 import os
-import pathlib
 import resource
 import socket
 import ssl
@@ -171,22 +170,10 @@ def logins(server, protocols, usual, clients=64):
 
 
 def dictionary(server, usual):
-    before, began, sent = server.cpu(), time.monotonic(), 0
-    while sent < GUESSES:
-        with host.Client(server.ports["smtp"], timeout=60) as client:
-            for _ in range(9):  # a connection may say a thousand commands without a message
-                count = min(100, GUESSES - sent)
-                if not count:
-                    break
-                replies = client.begin(*(f"guess{sent + i}@closed.example" for i in range(count)))
-                if {host.code_of(reply) for reply in replies} != {"550 5.1.1"}:
-                    expect(False, f"a guess was answered {replies[-1]}")
-                client.ask("RSET")
-                sent += count
-    cost = (server.cpu() - before) / sent * 1e6
-    rate = sent / (time.monotonic() - began)
+    codes, cost, rate = host.dictionary(server, GUESSES)
+    expect(codes == {"550 5.1.1"}, f"guesses were answered {codes}")
     expect(cost < 250, f"a refusal costs {cost:.0f} µs")
-    say(f"{sent} guesses refused, {cost:.1f} µs of CPU each, {rate:.0f} a second from one client", server,
+    say(f"{GUESSES} guesses refused, {cost:.1f} µs of CPU each, {rate:.0f} a second from one client", server,
         mail_flows(server), usual)
 
 

@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -237,9 +238,12 @@ class Client:
 
     def secure(self):
         """STARTTLS without looking at who it is; the certificate's DER."""
-        import ssl
         reply = self.ask("STARTTLS")
         assert reply.startswith("220"), reply
+        return self.wrap()
+
+    def wrap(self):
+        """TLS from here on: what secure() does once the server has said 220."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self.stream.close()
@@ -251,3 +255,19 @@ class Client:
 def code_of(reply):
     """"550 5.1.1 No such person" → "550 5.1.1"."""
     return " ".join(reply.split(" ")[:2])
+
+
+def dictionary(server, guesses, domain="closed.example"):
+    """Guesses so many recipients of a domain that refuses them, one client at a time:
+    ({code of a reply}, microseconds of the server's CPU for each, guesses a second)."""
+    codes, sent, cpu, began = set(), 0, server.cpu(), time.monotonic()
+    while sent < guesses:
+        with Client(server.ports["smtp"], timeout=60) as client:
+            for _ in range(9):  # a connection may say a thousand commands without a message
+                count = min(100, guesses - sent)
+                if not count:
+                    break
+                codes |= set(map(code_of, client.begin(*(f"guess{sent + i}@{domain}" for i in range(count)))))
+                client.ask("RSET")
+                sent += count
+    return codes, (server.cpu() - cpu) / sent * 1e6, sent / (time.monotonic() - began)

@@ -6,57 +6,28 @@
     with server: …
 
 `capabilities` is what it offers. `hooks` maps a command to a function(session, tag, rest) → bytes to
-send instead, or None for the usual: "SELECT", "UID FETCH", "UID EXPUNGE", "IDLE" …; raising Cut drops
+send instead, or None for the usual: "SELECT", "UID FETCH", "UID EXPUNGE", "IDLE" …; raising toy_server.Cut drops
 the connection. `cut_after` drops it after so many lines.
 """
 
 import base64
 import select
-import socket
-import socketserver
 import ssl
-import threading
+
+import toy_server
+from toy_server import Cut
 
 
-class Cut(Exception):
-    """Drops the connection."""
-
-
-class Session(socketserver.StreamRequestHandler):
-    def handle(self):
-        self.owner = self.server.owner
-        self.view, self.deleted, self.sent = [], set(), 0
-        with self.owner.lock:
-            self.owner.sessions += 1
-        try:
-            self.say(f"* OK [CAPABILITY {self.offered()}] ready")
-            while self.command():
-                pass
-        except (Cut, OSError, ValueError):
-            try:
-                self.connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def finish(self):
-        try:
-            super().finish()
-        except OSError:
-            pass
-        self.connection.close()  # the TLS socket took the first one's place
+class Session(toy_server.Session):
+    def greet(self):
+        self.view, self.deleted = [], set()
+        self.say(f"* OK [CAPABILITY {self.offered()}] ready")
 
     def say(self, line):
         self.send(line.encode() + b"\r\n")
 
-    def send(self, octets):
-        self.wfile.write(octets)
-        self.wfile.flush()
-        self.sent += 1
-        if self.owner.cut_after is not None and self.sent >= self.owner.cut_after:
-            raise Cut
-
     def command(self):
-        line = self.rfile.readline(100_000).decode("latin-1").rstrip("\r\n")
+        line = self.read_line(100_000)
         if not line:
             return False
         tag, _, rest = line.partition(" ")
@@ -91,8 +62,7 @@ class Session(socketserver.StreamRequestHandler):
         if not self.owner.context:
             return self.unknown(tag, rest)
         self.send(f"{tag} OK begin\r\n".encode() + self.owner.behind_starttls)
-        self.connection = self.owner.context.wrap_socket(self.connection, server_side=True)
-        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+        self.secure()
         return True
 
     def do_AUTHENTICATE(self, tag, rest):
@@ -207,27 +177,14 @@ class Session(socketserver.StreamRequestHandler):
         return False
 
 
-class Imapd:
+class Imapd(toy_server.ToyServer):
     def __init__(self, messages=(), *, password="secret", port=0, context=None,
                  capabilities="IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=OAUTHBEARER UIDPLUS IDLE"):
+        super().__init__(Session, port, context)
         self.messages, self.password, self.capabilities = list(messages), password, capabilities
-        self.validity, self.marked, self.hooks, self.cut_after = 7, set(), {}, None
-        self.context, self.behind_starttls = context, b""
-        self.sessions, self.commands = 0, []
+        self.validity, self.marked, self.hooks, self.behind_starttls = 7, set(), {}, b""
+        self.commands = []
         self.last = max((uid for uid, _ in self.messages), default=0)
-        self.lock = threading.Lock()
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 64
-
-            def handle_error(self, request, client_address):
-                pass
-
-        self.server = Server(("127.0.0.1", port), Session)
-        self.server.owner = self
-        self.port = self.server.server_address[1]
 
     def append(self, *contents):
         with self.lock:
@@ -241,11 +198,3 @@ class Imapd:
             self.validity += 1
             self.messages = [(n, content) for n, (_, content) in enumerate(self.messages, 1)]
             self.last = len(self.messages)
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()

@@ -6,17 +6,12 @@
 
 Deletions take place at QUIT only (RFC 1939 section 6). `hooks` maps what is about to be answered to a
 function(session, line) → bytes to send instead, or None for the usual: "UIDL", "LIST", "RETR 3", "QUIT",
-"greeting" …; raising Cut drops the connection. `cut_after` drops it after so many replies.
+"greeting" …; raising toy_server.Cut drops the connection. `cut_after` drops it after so many replies.
 """
 
-import socket
-import socketserver
 import ssl
-import threading
 
-
-class Cut(Exception):
-    """Drops the connection."""
+import toy_server
 
 
 def stuffed(content):
@@ -28,43 +23,19 @@ def stuffed(content):
     return body + b".\r\n"
 
 
-class Session(socketserver.StreamRequestHandler):
-    def handle(self):
-        self.owner = self.server.owner
-        self.user, self.replies, self.doomed, self.seen = None, 0, set(), []
+class Session(toy_server.Session):
+    def greet(self):
+        self.user, self.doomed, self.seen = None, set(), []
         with self.owner.lock:
-            self.owner.sessions += 1
             self.messages = list(self.owner.messages)
-        try:
-            self.say(self.hooked("greeting", "") or b"+OK ready\r\n")
-            while self.command():
-                pass
-        except (Cut, OSError, ValueError):
-            try:
-                self.connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def finish(self):
-        try:
-            super().finish()
-        except OSError:
-            pass
-        self.connection.close()  # the TLS socket took the first one's place
-
-    def say(self, octets):
-        self.wfile.write(octets)
-        self.wfile.flush()
-        self.replies += 1
-        if self.owner.cut_after is not None and self.replies >= self.owner.cut_after:
-            raise Cut
+        self.send(self.hooked("greeting", "") or b"+OK ready\r\n")
 
     def hooked(self, what, line):
         hook = self.owner.hooks.get(what)
         return hook(self, line) if hook else None
 
     def command(self):
-        line = self.rfile.readline(10000).decode("latin-1").rstrip("\r\n")
+        line = self.read_line(10_000)
         if not line:
             return False
         self.seen.append(line)
@@ -72,63 +43,62 @@ class Session(socketserver.StreamRequestHandler):
         verb = verb.upper()
         answer = self.hooked(f"{verb} {rest}", line) or self.hooked(verb, line)
         if answer is not None:
-            self.say(answer)
+            self.send(answer)
             return True
         return getattr(self, "do_" + verb, self.unknown)(rest)
 
     def unknown(self, rest):
-        self.say(b"-ERR what?\r\n")
+        self.send(b"-ERR what?\r\n")
         return True
 
     def do_CAPA(self, rest):
         lines = ["UIDL", "USER", "TOP"] + (["PIPELINING"] if self.owner.pipelining else [])
         if self.owner.context and not isinstance(self.connection, ssl.SSLSocket):
             lines.append("STLS")
-        self.say(b"+OK\r\n" + "".join(line + "\r\n" for line in lines).encode() + b".\r\n")
+        self.send(b"+OK\r\n" + "".join(line + "\r\n" for line in lines).encode() + b".\r\n")
         return True
 
     def do_STLS(self, rest):
         if not self.owner.context:
             return self.unknown(rest)
-        self.say(b"+OK begin\r\n" + self.owner.behind_stls)
-        self.connection = self.owner.context.wrap_socket(self.connection, server_side=True)
-        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+        self.send(b"+OK begin\r\n" + self.owner.behind_stls)
+        self.secure()
         return True
 
     def do_USER(self, rest):
         self.user = rest
-        self.say(b"+OK\r\n")
+        self.send(b"+OK\r\n")
         return True
 
     def do_PASS(self, rest):
-        self.say(b"+OK\r\n" if rest == self.owner.password else b"-ERR [AUTH] wrong\r\n")
+        self.send(b"+OK\r\n" if rest == self.owner.password else b"-ERR [AUTH] wrong\r\n")
         return True
 
     def do_UIDL(self, rest):
         lines = [f"{n} {uidl}\r\n" for n, (uidl, _) in enumerate(self.messages, 1)]
-        self.say(b"+OK\r\n" + "".join(lines).encode() + b".\r\n")
+        self.send(b"+OK\r\n" + "".join(lines).encode() + b".\r\n")
         return True
 
     def do_LIST(self, rest):
         lines = [f"{n} {self.owner.announce(content)}\r\n" for n, (_, content) in enumerate(self.messages, 1)]
-        self.say(b"+OK\r\n" + "".join(lines).encode() + b".\r\n")
+        self.send(b"+OK\r\n" + "".join(lines).encode() + b".\r\n")
         return True
 
     def do_RETR(self, rest):
         with self.owner.lock:
             self.owner.retrieved += 1
-        self.say(b"+OK\r\n" + stuffed(self.messages[int(rest) - 1][1]))
+        self.send(b"+OK\r\n" + stuffed(self.messages[int(rest) - 1][1]))
         return True
 
     def do_TOP(self, rest):
         number, count = rest.split()
         head, _, body = self.messages[int(number) - 1][1].partition(b"\r\n\r\n")
-        self.say(b"+OK\r\n" + stuffed(head + b"\r\n\r\n" + b"".join(body.splitlines(True)[:int(count)])))
+        self.send(b"+OK\r\n" + stuffed(head + b"\r\n\r\n" + b"".join(body.splitlines(True)[:int(count)])))
         return True
 
     def do_DELE(self, rest):
         self.doomed.add(int(rest) - 1)
-        self.say(b"+OK\r\n")
+        self.send(b"+OK\r\n")
         return True
 
     def do_QUIT(self, rest):
@@ -137,36 +107,14 @@ class Session(socketserver.StreamRequestHandler):
             for message in gone:
                 if message in self.owner.messages:
                     self.owner.messages.remove(message)
-        self.say(b"+OK bye\r\n")
+        self.send(b"+OK bye\r\n")
         return False
 
 
-class Pop3d:
+class Pop3d(toy_server.ToyServer):
     def __init__(self, messages=(), *, pipelining=True, password="secret", context=None, port=0):
+        super().__init__(Session, port, context)
         self.messages = list(messages.items() if isinstance(messages, dict) else messages)
-        self.pipelining, self.password, self.context = pipelining, password, context
-        self.hooks, self.cut_after, self.behind_stls = {}, None, b""
-        self.announce = len
-        self.sessions = self.retrieved = 0
-        self.lock = threading.Lock()
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 64
-
-            def handle_error(self, request, client_address):
-                pass
-
-        self.server = Server(("127.0.0.1", port), Session)
-        self.server.owner = self
-        self.port = self.server.server_address[1]
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+        self.pipelining, self.password = pipelining, password
+        self.hooks, self.behind_stls = {}, b""
+        self.announce, self.retrieved = len, 0
