@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mail/field_walk.hpp"
 #include "mail/header.hpp"
 
 namespace mailhandler::mail {
@@ -10,11 +11,9 @@ namespace {
 
 using Kind = ListedAddress::Kind;
 
-bool is_wsp(char c) { return c == ' ' || c == '\t'; }
-
-class Reader {
+class Reader : FieldWalk {
   public:
-    explicit Reader(std::string_view text) : text_(text) {}
+    using FieldWalk::FieldWalk;
 
     std::vector<ListedAddress> read() {
         while (!done() && found_.size() < address_limit) {
@@ -30,15 +29,8 @@ class Reader {
     }
 
   private:
-    bool done() const { return at_ >= text_.size(); }
-    char peek() const { return done() ? '\0' : text_[at_]; }
     bool at_any(std::string_view those) const {
         return done() || those.find(text_[at_]) != those.npos;
-    }
-    bool take(char c) {
-        if (done() || text_[at_] != c) return false;
-        ++at_;
-        return true;
     }
 
     void end_group() {
@@ -77,16 +69,6 @@ class Reader {
         }
         unclosed_ = at_;
         return false;
-    }
-
-    std::string quoted() {
-        std::string text;
-        for (++at_; !done() && text_[at_] != '"'; ++at_) {
-            if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
-            text += text_[at_];
-        }
-        take('"');
-        return text;
     }
 
     // Words up to one of `stops`, joined as they stood: one space for whatever white space or
@@ -218,8 +200,6 @@ class Reader {
         }
     }
 
-    std::string_view text_;
-    std::size_t at_ = 0;
     std::size_t unclosed_ = std::string_view::npos;  // from here on no parenthesis opens a comment
     bool closes_ = true;     // there is a > ahead
     bool routes_ = true;     // there may be a route ahead

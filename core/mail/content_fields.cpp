@@ -4,31 +4,22 @@
 #include <charconv>
 #include <map>
 
+#include "mail/field_walk.hpp"
 #include "mail/header.hpp"
 
 namespace mailhandler::mail {
 
 namespace {
 
-bool is_wsp(char c) { return c == ' ' || c == '\t'; }
-
 // tspecials of RFC 2045 section 5.1, and white space.
 bool ends_token(char c) {
     return is_wsp(c) || std::string_view("()<>@,;:\\\"/[]?=").find(c) != std::string_view::npos;
 }
 
-// A walk over an unfolded field.
-class Reader {
+class Reader : public FieldWalk {
   public:
-    explicit Reader(std::string_view text) : text_(text) {}
+    using FieldWalk::FieldWalk;
 
-    bool done() const { return at_ >= text_.size(); }
-    char peek() const { return done() ? '\0' : text_[at_]; }
-    bool take(char c) {
-        if (done() || text_[at_] != c) return false;
-        ++at_;
-        return true;
-    }
     void skip_to(char c) { at_ = std::min(text_.find(c, at_), text_.size()); }
 
     // White space and comments, RFC 5322 section 3.2.2. A comment that never closes is no comment.
@@ -72,16 +63,6 @@ class Reader {
         return false;
     }
 
-    std::string quoted() {
-        std::string text;
-        for (++at_; !done() && text_[at_] != '"'; ++at_) {
-            if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
-            text += text_[at_];
-        }
-        take('"');
-        return text;
-    }
-
     // Until the semicolon. White space is part of it (file names without quotes) unless a comment
     // or, with the semicolon forgotten, another attribute follows.
     std::string bare() {
@@ -106,8 +87,6 @@ class Reader {
         return found;
     }
 
-    std::string_view text_;
-    std::size_t at_ = 0;
     bool unclosed_ = false;
 };
 
