@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "disk/read_fully.hpp"
+
 namespace mailhandler::agent {
 
 namespace {
@@ -11,15 +13,9 @@ constexpr std::size_t block_size = 64 * 1024;
 // Fills `block` from the file as far as there is any.
 Result<std::size_t> read_block(disk::File& file, std::uint64_t offset, std::string& block) {
     block.resize(block_size);
-    std::size_t done = 0;
-    while (done < block.size()) {
-        const auto got = file.read_at(offset + done, block.data() + done, block.size() - done);
-        if (!got) return tl::unexpected(got.error());
-        if (*got == 0) break;
-        done += *got;
-    }
-    block.resize(done);
-    return done;
+    const auto got = disk::read_fully(file, offset, block);
+    if (got) block.resize(*got);
+    return got;
 }
 
 }  // namespace

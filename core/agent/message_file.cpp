@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "disk/read_fully.hpp"
+
 namespace mailhandler::agent {
 
 namespace {
@@ -39,13 +41,9 @@ class FileBody final : public wire::Body {
 
 Result<std::string> read_part(disk::File& file, std::uint64_t begin, std::uint64_t size) {
     std::string text(size, '\0');
-    std::size_t done = 0;
-    while (done < text.size()) {
-        const auto got = file.read_at(begin + done, text.data() + done, text.size() - done);
-        if (!got) return tl::unexpected(got.error());
-        if (*got == 0) return fail("a message", "its file is shorter than it should be");
-        done += *got;
-    }
+    const auto got = disk::read_fully(file, begin, text);
+    if (!got) return tl::unexpected(got.error());
+    if (*got < size) return fail("a message", "its file is shorter than it should be");
     return text;
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/forward.hpp"
 #include "agent/header_survey.hpp"
+#include "disk/read_fully.hpp"
 #include "mail/stamp.hpp"
 
 namespace mailhandler::agent {
@@ -21,14 +22,10 @@ struct Read {
 Result<Read> read(disk::Disk& disk, const store::Layout& layout, store::Held::Open& open) {
     Read read;
     read.head.resize(std::min<std::uint64_t>(open.size, mail::longest_header));
-    std::size_t done = 0;
-    while (done < read.head.size()) {
-        const auto got =
-            open.file->read_at(open.begin + done, read.head.data() + done, read.head.size() - done);
-        if (!got) return tl::unexpected(got.error());
-        if (*got == 0) return fail(open.path, "is shorter than it was");
-        done += *got;
-    }
+    const auto got = disk::read_fully(*open.file, open.begin, read.head);
+    if (!got) return tl::unexpected(got.error());
+    const std::size_t done = *got;
+    if (done < read.head.size()) return fail(open.path, "is shorter than it was");
     if (done == open.size) return read;
     if (auto made = disk::make_directories(disk, layout.spill_dir()); !made)
         return tl::unexpected(made.error());

@@ -5,6 +5,7 @@
 
 #include "agent/crlf_body.hpp"
 #include "agent/message_file.hpp"
+#include "disk/read_fully.hpp"
 #include "mail/header.hpp"
 
 namespace mailhandler::agent {
@@ -18,14 +19,9 @@ constexpr std::size_t block_size = 64 * 1024;
 template <class Source>
 Result<std::string> read_range(Source& source, std::uint64_t offset, std::uint64_t size) {
     std::string text(size, '\0');
-    std::size_t done = 0;
-    while (done < text.size()) {
-        const auto got = source.read_at(offset + done, text.data() + done, text.size() - done);
-        if (!got) return tl::unexpected(got.error());
-        if (*got == 0) break;
-        done += *got;
-    }
-    text.resize(done);
+    const auto got = disk::read_fully(source, offset, text);
+    if (!got) return tl::unexpected(got.error());
+    text.resize(*got);
     return text;
 }
 

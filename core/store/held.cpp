@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "store/file_id.hpp"
+
 namespace mailhandler::store {
 
 namespace {
@@ -112,14 +114,7 @@ Result<Copy> copy_to_held(const Layout& layout, const std::string& stage_domain,
                 fmt::format("{},S={}", note.id, *size), std::move(content)};
 }
 
-bool is_held_id(std::string_view text) {
-    const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '.' || c == '_' || c == '-';
-    };
-    return !text.empty() && text.size() <= 100 && text.front() != '.' &&
-           std::all_of(text.begin(), text.end(), fits);
-}
+bool is_held_id(std::string_view text) { return is_file_id(text); }
 
 struct Held::File {
     std::string id, name;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "disk/read_fully.hpp"
 #include "store/checksum.hpp"
 
 namespace mailhandler::store {
@@ -59,20 +60,15 @@ bool MailCache::read(std::uint64_t at, char* into, std::size_t size) {
     if (at + size > size_) return false;
     if (at < window_at_ || at + size > window_at_ + window_.size()) {
         window_.resize(std::max(window_size, size));
-        std::size_t done = 0;
-        while (done < window_.size()) {
-            const auto got = file_->read_at(at + done, window_.data() + done, window_.size() - done);
-            if (!got) {
-                complain(got.error());
-                window_.clear();
-                return false;
-            }
-            if (*got == 0) break;
-            done += *got;
+        const auto got = disk::read_fully(*file_, at, window_);
+        if (!got) {
+            complain(got.error());
+            window_.clear();
+            return false;
         }
-        window_.resize(done);
+        window_.resize(*got);
         window_at_ = at;
-        if (done < size) return false;
+        if (*got < size) return false;
     }
     std::memcpy(into, window_.data() + (at - window_at_), size);
     return true;

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "disk/read_fully.hpp"
+#include "store/file_id.hpp"
 #include "store/layout.hpp"
 
 namespace mailhandler::store {
@@ -143,14 +145,7 @@ std::string_view name(Queued::Kind kind) {
     return "";
 }
 
-bool is_spool_id(std::string_view text) {
-    const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '.' || c == '_' || c == '-';
-    };
-    return !text.empty() && text.size() <= 100 && text.front() != '.' &&
-           std::all_of(text.begin(), text.end(), fits);
-}
+bool is_spool_id(std::string_view text) { return is_file_id(text); }
 
 std::string to_text(const Queued& envelope) {
     Object object;
@@ -214,16 +209,14 @@ std::optional<std::size_t> length_in(std::string_view line) {
     return length;
 }
 
-// Up to `size` octets of the file, appended to `text` until it has them.
+// What follows of the file, appended to `text` until that has `size` octets or there is no more.
 Result<> read_up_to(disk::File& file, std::size_t size, std::string& text) {
-    while (text.size() < size) {
-        const std::size_t before = text.size();
-        text.resize(size);
-        const auto got = file.read_at(before, text.data() + before, size - before);
-        text.resize(before + got.value_or(0));
-        if (!got) return tl::unexpected(got.error());
-        if (*got == 0) break;
-    }
+    const std::size_t before = text.size();
+    if (before >= size) return {};
+    text.resize(size);
+    const auto got = disk::read_fully(file, before, std::span(text).subspan(before));
+    text.resize(before + got.value_or(0));
+    if (!got) return tl::unexpected(got.error());
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "disk/read_fully.hpp"
 #include "store/message_flags.hpp"
 #include "store/uidlist.hpp"
 
@@ -132,12 +133,8 @@ Result<bool> Uids::read_tail(std::uint64_t size) {
     }
     const auto piece = [&](std::uint64_t at, std::uint64_t octets) -> std::string {
         std::string text(octets, '\0');
-        std::size_t done = 0;
-        while (done < text.size()) {
-            const auto got = (*file)->read_at(at + done, text.data() + done, text.size() - done);
-            if (!got || *got == 0) return {};
-            done += *got;
-        }
+        const auto got = disk::read_fully(**file, at, text);
+        if (!got || *got < octets) return {};
         return text;
     };
     if (piece(0, first_line_.size()) != first_line_) return false;
