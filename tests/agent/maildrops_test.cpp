@@ -62,6 +62,18 @@ struct Office {
     Maildrops maildrops{disk, clock};
 };
 
+// A maildir on the machine's own disk.
+struct RealOffice {
+    RealOffice() { REQUIRE(store::make_maildir(*disk, maildir)); }
+    std::size_t count() { return (*maildrops.freeze(maildir, false))->count(); }
+
+    const test::TemporaryDirectory root;
+    const std::unique_ptr<disk::Disk> disk = disk::system_disk();
+    SystemClock clock;
+    Maildrops maildrops{*disk, clock};
+    const std::string maildir = root / "anne";
+};
+
 }  // namespace
 
 TEST_CASE("a maildrop that nothing happened to is not read again") {
@@ -140,38 +152,29 @@ TEST_CASE("a maildir with the time of another in its place is another") {
 }
 
 TEST_CASE("a directory whose modification time was set back is read again") {
-    const test::TemporaryDirectory root;
-    const auto disk = disk::system_disk();
-    SystemClock clock;
-    Maildrops maildrops(*disk, clock);
-    const std::string maildir = root / "anne";
-    REQUIRE(store::make_maildir(*disk, maildir));
+    RealOffice office;
     const auto set_back = [&] {
         const timespec times[] = {{1700000000, 5}, {1700000000, 5}};
-        REQUIRE(::utimensat(AT_FDCWD, (maildir + "/new").c_str(), times, 0) == 0);
+        REQUIRE(::utimensat(AT_FDCWD, (office.maildir + "/new").c_str(), times, 0) == 0);
     };
     set_back();
     std::this_thread::sleep_for(50ms);
-    CHECK((*maildrops.freeze(maildir, false))->count() == 0);
-    CHECK(maildrops.memory() > 0);
-    REQUIRE(disk->create(maildir + "/new/1.a,S=0,W=0"));
+    CHECK(office.count() == 0);
+    CHECK(office.maildrops.memory() > 0);
+    REQUIRE(office.disk->create(office.maildir + "/new/1.a,S=0,W=0"));
     set_back();
-    CHECK((*maildrops.freeze(maildir, false))->count() == 1);
+    CHECK(office.count() == 1);
 }
 
 TEST_CASE("a maildir whose new is a link to another directory is read at each login") {
-    const test::TemporaryDirectory root;
-    const auto disk = disk::system_disk();
-    SystemClock clock;
-    Maildrops maildrops(*disk, clock);
-    const std::string maildir = root / "anne";
-    REQUIRE(store::make_maildir(*disk, maildir));
-    REQUIRE(disk->rename(maildir + "/new", root / "elsewhere"));
-    REQUIRE(::symlink((root / "elsewhere").c_str(), (maildir + "/new").c_str()) == 0);
+    RealOffice office;
+    const std::string fresh = office.maildir + "/new", elsewhere = office.root / "elsewhere";
+    REQUIRE(office.disk->rename(fresh, elsewhere));
+    REQUIRE(::symlink(elsewhere.c_str(), fresh.c_str()) == 0);
     std::this_thread::sleep_for(50ms);
-    CHECK((*maildrops.freeze(maildir, false))->count() == 0);
-    REQUIRE(disk->create(maildir + "/new/1.a,S=0,W=0"));
-    CHECK((*maildrops.freeze(maildir, false))->count() == 1);
+    CHECK(office.count() == 0);
+    REQUIRE(office.disk->create(fresh + "/1.a,S=0,W=0"));
+    CHECK(office.count() == 1);
 }
 
 TEST_CASE("the list of a Dovecot counts where its UIDLs are kept") {

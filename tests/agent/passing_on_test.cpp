@@ -1,10 +1,8 @@
 // Receptions of mail that leaves again: forwards, aliases with targets elsewhere, bounces that come
-// back, and bounces of our own. The queue is a maildir here, so that it obeys commit() as the real
-// one does.
+// back, and bounces of our own.
 #include <catch2/catch.hpp>
 
-#include "mailroom.hpp"
-#include "support/forgetful_disk.hpp"
+#include "sending_room.hpp"
 
 using namespace mailhandler;
 using namespace mailhandler::agent;
@@ -14,7 +12,6 @@ using Kind = store::Queued::Kind;
 
 namespace {
 
-const std::string queue = "/r/mail/queue";
 const std::string content = "DKIM-Signature: v=1\r\nSubject: Hello\r\n\r\nbody\r\n";
 
 const test::TestRoom::Domains domains = {
@@ -24,35 +21,12 @@ const test::TestRoom::Domains domains = {
      "[alias]\nboth = [\"anne\", \"bob@elsewhere.example\"]\n"},
     {"out.example", "[default]\naction = \"forward\"\nforward = [\"carol@elsewhere.example\"]\n"}};
 
-struct Post {
-    test::ForgetfulDisk disk;
-    test::TestRoom room{disk, domains};
-    mail::Srs srs{{"a secret of some length"}};
-    Bounces bounces{room.names, room.clock};
-    std::vector<store::Queued> queued;  // as they were prepared
-    std::vector<std::string> told;
-    Outgoing outgoing{[this](store::Queued& envelope, auto parts, disk::File* spilled, auto after) {
-                          envelope.id = room.names.next();
-                          queued.push_back(envelope);
-                          return store::Delivery::write(disk, queue, envelope.id, parts, spilled,
-                                                        after);
-                      },
-                      [this](const std::string& id) { told.push_back(id); },
-                      {},
-                      srs,
-                      &bounces};
-
-    Post() { room.room.outgoing = &outgoing; }
+struct Post : test::SendingRoom {
+    Post() : SendingRoom(domains) {}
 
     Said deliver(std::vector<std::string> recipients, std::string text = content,
                  std::string sender = "a@client.example", bool lmtp = false) {
         return room.deliver({std::move(sender), std::move(recipients), std::move(text)}, lmtp);
-    }
-    std::vector<std::string> in(const std::string& directory) {
-        std::vector<std::string> found;
-        for (const auto& [where, text] : test::visible(disk.files()))
-            if (where == directory) found.push_back(text);
-        return found;
     }
 };
 

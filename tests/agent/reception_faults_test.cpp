@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "mailroom.hpp"
-#include "support/forgetful_disk.hpp"
+#include "support/cut_each_step.hpp"
 
 using namespace mailhandler;
 using test::ForgetfulDisk;
@@ -65,31 +65,25 @@ std::string verdict(const ForgetfulDisk& disk, std::size_t acknowledged) {
 }
 
 std::string cut_everywhere(const Deliver& run, Survives survives, std::uint32_t seeds,
-                           void (*sabotage)(ForgetfulDisk&) = [](ForgetfulDisk&) {}) {
+                           test::Sabotage sabotage = [](ForgetfulDisk&) {}) {
     ForgetfulDisk whole;
     TestRoom room(whole, domains);
     for (const Mail& mail : mails) run(room, mail);
-    for (std::size_t step = 1; step <= whole.steps() + 1; ++step) {
-        for (std::uint32_t seed = 0; seed < seeds; ++seed) {
-            ForgetfulDisk disk;
-            sabotage(disk);
-            disk.cut_at(step);
-            std::size_t acknowledged = 0;
-            {
-                TestRoom cut(disk, domains);
-                for (const Mail& mail : mails) {
-                    if (!run(cut, mail)) break;
-                    ++acknowledged;
-                }
+    return test::cut_each_step(whole, seeds, sabotage, [&](ForgetfulDisk& disk, auto seed) {
+        std::size_t acknowledged = 0;
+        {
+            TestRoom cut(disk, domains);
+            for (const Mail& mail : mails) {
+                if (!run(cut, mail)) break;
+                ++acknowledged;
             }
-            disk.crash(survives, seed);
-            const std::string wrong = verdict(disk, acknowledged);
-            if (!wrong.empty()) return wrong + " after " + whole.step_name(step);
-            TestRoom again(disk, domains);
-            if (!run(again, mails[1])) return "no mail after " + whole.step_name(step);
         }
-    }
-    return {};
+        disk.crash(survives, seed);
+        std::string wrong = verdict(disk, acknowledged);
+        TestRoom again(disk, domains);
+        if (wrong.empty() && !run(again, mails[1])) wrong = "no mail";
+        return wrong;
+    });
 }
 
 }  // namespace

@@ -30,8 +30,18 @@ struct Desk : Office {
                 [this](const std::string&) { return todays; }};
     }
     Released release(const std::string& id, const std::string& to = {}) {
+        return release(world(), id, to);
+    }
+    // Where there is a queue.
+    Released release_into(store::Spool& spool, const std::string& id) {
+        const mail::Srs srs({"a secret of some length"});
+        auto queueing = world();
+        queueing.spool = &spool, queueing.srs = &srs, queueing.hostname = "mail.office.example";
+        return release(queueing, id, {});
+    }
+    Released release(const Release::World& in, const std::string& id, const std::string& to) {
         store::Held held(disk, layout);
-        auto released = Release(world()).release(
+        auto released = Release(in).release(
             held, id,
             to.empty() ? std::optional<mail::Address>() : mail::Address::parse(to).value());
         REQUIRE(released);
@@ -121,14 +131,7 @@ TEST_CASE("what is to go on elsewhere goes into the queue, to the one target tha
     desk.collect("X-Rcpt-To: info@example.com\r\n" + sender + body);
     const std::string id = desk.ids().at(0);
     store::Spool spool(desk.disk, desk.layout, desk.clock, "n");
-    const mail::Srs srs({"a secret of some length"});
-    auto world = desk.world();
-    world.spool = &spool, world.srs = &srs, world.hostname = "mail.office.example";
-    store::Held held(desk.disk, desk.layout);
-    const auto released = Release(world).release(held, id, {});
-    REQUIRE(released);
-    CHECK(released->done);
-    desk.disk.crash();
+    CHECK(desk.release_into(spool, id).done);
     CHECK(desk.ids().empty());
     CHECK(desk.mail("example.com/anne").size() == 1);
     const auto due = store::Spool(desk.disk, desk.layout, desk.clock, "n").list().value();
@@ -147,14 +150,7 @@ TEST_CASE("what another local server takes goes to it by the queue") {
     const auto still = desk.release(id);  // where there is no queue
     CHECK(still.why == "only fetch hands mail to lmtp://127.0.0.1:24");
     store::Spool spool(desk.disk, desk.layout, desk.clock, "n");
-    const mail::Srs srs({"a secret of some length"});
-    auto world = desk.world();
-    world.spool = &spool, world.srs = &srs, world.hostname = "mail.office.example";
-    store::Held held(desk.disk, desk.layout);
-    const auto released = Release(world).release(held, id, {});
-    REQUIRE(released);
-    CHECK(released->done);
-    desk.disk.crash();
+    CHECK(desk.release_into(spool, id).done);
     CHECK(desk.ids().empty());
     const auto due = store::Spool(desk.disk, desk.layout, desk.clock, "n").list().value();
     REQUIRE(due.size() == 1);

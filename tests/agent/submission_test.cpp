@@ -4,8 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/password.hpp"
-#include "mailroom.hpp"
-#include "support/forgetful_disk.hpp"
+#include "sending_room.hpp"
 
 using namespace mailhandler;
 using namespace mailhandler::agent;
@@ -26,27 +25,12 @@ test::TestRoom::Domains domains() {
             {"gone.example", "[default]\naction = \"reject\"\n" + secret}};
 }
 
-struct Post {
-    test::ForgetfulDisk disk;
-    test::TestRoom room{disk, domains()};
-    mail::Srs srs{{"a secret of some length"}};
-    Bounces bounces{room.names, room.clock};
-    std::vector<store::Queued> queued;  // as they were prepared
-    Outgoing outgoing{[this](store::Queued& envelope, auto parts, disk::File* spilled, auto after) {
-                          envelope.id = room.names.next();
-                          queued.push_back(envelope);
-                          return store::Delivery::write(disk, "/r/mail/queue", envelope.id, parts,
-                                                        spilled, after);
-                      },
-                      [](const std::string&) {}, {}, srs, &bounces};
+struct Post : test::SendingRoom {
     Logins logins{room.clock};
     Allowance allowance;
     Submission submission{room.room, logins, allowance, room.client};
 
-    Post() {
-        room.room.outgoing = &outgoing;
-        submission.answer(smtp::MayConnect());
-    }
+    Post() : SendingRoom(domains()) { submission.answer(smtp::MayConnect()); }
 
     std::string log_in(const std::string& login, const std::string& password = "secret") {
         const auto reply = submission.answer(smtp::MayLogin{login, password}).replies.at(0);
@@ -75,12 +59,6 @@ struct Post {
         reply = submission.answer(smtp::Commit{std::move(envelope), content}).replies.at(0);
         said.push_back(test::TestRoom::shown(reply));
         return said;
-    }
-    std::vector<std::string> in(const std::string& directory) {
-        std::vector<std::string> found;
-        for (const auto& [where, text] : test::visible(disk.files()))
-            if (where == directory) found.push_back(text);
-        return found;
     }
 };
 

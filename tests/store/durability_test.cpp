@@ -9,7 +9,7 @@
 
 #include "store/delivery.hpp"
 #include "store/directory_syncs.hpp"
-#include "support/forgetful_disk.hpp"
+#include "support/cut_each_step.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace mailhandler;
@@ -71,7 +71,6 @@ bool visible(const ForgetfulDisk& disk, const std::string& maildir, const std::s
 }
 
 using Deliver = bool (*)(disk::Disk&, const Transaction&);
-using Sabotage = void (*)(ForgetfulDisk&);
 
 // What is wrong after a crash, when the first `acknowledged` transactions got their 250.
 std::string verdict(const ForgetfulDisk& disk, std::size_t acknowledged) {
@@ -87,25 +86,18 @@ std::string verdict(const ForgetfulDisk& disk, std::size_t acknowledged) {
 }
 
 std::string cut_everywhere(Deliver run, Survives survives, std::uint32_t seeds,
-                           Sabotage sabotage = [](ForgetfulDisk&) {}) {
+                           test::Sabotage sabotage = [](ForgetfulDisk&) {}) {
     ForgetfulDisk whole;
     for (const Transaction& each : transactions) run(whole, each);
-    for (std::size_t step = 1; step <= whole.steps() + 1; ++step) {
-        for (std::uint32_t seed = 0; seed < seeds; ++seed) {
-            ForgetfulDisk disk;
-            sabotage(disk);
-            disk.cut_at(step);
-            std::size_t acknowledged = 0;
-            for (const Transaction& each : transactions) {
-                if (!run(disk, each)) break;
-                ++acknowledged;
-            }
-            disk.crash(survives, seed);
-            const std::string wrong = verdict(disk, acknowledged);
-            if (!wrong.empty()) return wrong + " after " + whole.step_name(step);
+    return test::cut_each_step(whole, seeds, sabotage, [&](ForgetfulDisk& disk, auto seed) {
+        std::size_t acknowledged = 0;
+        for (const Transaction& each : transactions) {
+            if (!run(disk, each)) break;
+            ++acknowledged;
         }
-    }
-    return {};
+        disk.crash(survives, seed);
+        return verdict(disk, acknowledged);
+    });
 }
 
 }  // namespace

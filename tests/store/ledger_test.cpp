@@ -11,7 +11,7 @@
 #include "store/ledger_record.hpp"
 #include "store/maildir.hpp"
 #include "store/maildir_listing.hpp"
-#include "support/forgetful_disk.hpp"
+#include "support/cut_each_step.hpp"
 
 using namespace mailhandler;
 using namespace mailhandler::store;
@@ -97,7 +97,7 @@ struct Trial {
     Survives survives;
     bool kill;
     std::uint32_t seeds;
-    void (*sabotage)(ForgetfulDisk&) = [](ForgetfulDisk&) {};
+    test::Sabotage sabotage = [](ForgetfulDisk&) {};
 };
 
 // Cuts a first fetch at every step, crashes, fetches to the end; returns the first fault found.
@@ -106,13 +106,10 @@ std::string cut_everywhere(const Trial& trial) {
     std::vector<Message> server = on_server;
     unsigned unique = 0;
     if (!disk::make_directories(whole, "/root/mail") || !fetch(whole, server, unique)) return "ran";
-    for (std::size_t step = 1; step <= whole.steps(); ++step) {
-        for (std::uint32_t seed = 0; seed < trial.seeds; ++seed) {
-            ForgetfulDisk disk;
-            trial.sabotage(disk);
+    return test::cut_each_step(
+        whole, trial.seeds, trial.sabotage, [&](ForgetfulDisk& disk, auto seed) -> std::string {
             server = on_server;
             unique = 0;
-            disk.cut_at(step);
             if (disk::make_directories(disk, "/root/mail")) fetch(disk, server, unique);
             if (trial.kill) {
                 disk.kill();
@@ -120,13 +117,10 @@ std::string cut_everywhere(const Trial& trial) {
                 disk.crash(trial.survives, seed);
             }
             for (int attempt = 0; attempt < 2; ++attempt) {
-                if (!fetch(disk, server, unique)) return "no recovery after " + whole.step_name(step);
+                if (!fetch(disk, server, unique)) return "no recovery";
             }
-            const std::string wrong = verdict(disk);
-            if (!wrong.empty()) return wrong + " after " + whole.step_name(step);
-        }
-    }
-    return {};
+            return verdict(disk);
+        });
 }
 
 }  // namespace

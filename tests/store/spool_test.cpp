@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "store/spool_envelope.hpp"
-#include "support/forgetful_disk.hpp"
+#include "support/cut_each_step.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace mailhandler;
@@ -575,25 +575,17 @@ std::string verdict(disk::Disk& disk, const Told& told) {
 }
 
 using Life = Told (*)(disk::Disk&);
-using Sabotage = void (*)(ForgetfulDisk&);
 
 std::string cut_everywhere(Life life, std::optional<Survives> survives, std::uint32_t seeds,
-                           Sabotage sabotage = [](ForgetfulDisk&) {}) {
+                           test::Sabotage sabotage = [](ForgetfulDisk&) {}) {
     ForgetfulDisk whole;
     const Told all = life(whole);
     if (all.taken.size() < 6) return "it does not work at all";
-    for (std::size_t step = 1; step <= whole.steps() + 1; ++step) {
-        for (std::uint32_t seed = 0; seed < seeds; ++seed) {
-            ForgetfulDisk disk;
-            sabotage(disk);
-            disk.cut_at(step);
-            const Told told = life(disk);
-            survives ? disk.crash(*survives, seed) : disk.kill();
-            const std::string wrong = verdict(disk, told);
-            if (!wrong.empty()) return wrong + " after " + whole.step_name(step);
-        }
-    }
-    return {};
+    return test::cut_each_step(whole, seeds, sabotage, [&](ForgetfulDisk& disk, auto seed) {
+        const Told told = life(disk);
+        survives ? disk.crash(*survives, seed) : disk.kill();
+        return verdict(disk, told);
+    });
 }
 
 // The saboteur who takes a file for the next message before its own is durably gone.
