@@ -179,13 +179,9 @@ Result<> Reception::store_copies(const std::vector<Copy>& made, const std::vecto
     deliveries.reserve(made.size() + out.size() + reports.size());
     std::vector<std::uint64_t> sizes;
     std::vector<std::string_view> parts;
-    const auto parts_behind = [&](std::string_view lines) {
-        parts.assign({lines, content.trace});
-        parts.insert(parts.end(), content.inbound.kept.begin(), content.inbound.kept.end());
-    };
     for (const Copy& copy : made) {
         const std::string stamp = stamp_of(copy, envelope);
-        parts_behind(stamp);
+        content.behind(stamp, parts);
         auto written = store::Delivery::write(room_.disk, copy.maildir, room_.names.next(), parts,
                                               spilled_.get(), content.rest);
         if (!written) return tl::unexpected(written.error());
@@ -199,7 +195,7 @@ Result<> Reception::store_copies(const std::vector<Copy>& made, const std::vecto
         return {};
     };
     for (Forward* copy : out) {
-        parts_behind(copy->lines);
+        content.behind(copy->lines, parts);
         if (auto done = queue(*copy, spilled_.get(), content.rest); !done) return done;
     }
     for (Forward& report : reports) {

@@ -117,6 +117,12 @@ class Reception {
         const std::string& trace;
         const mail::Inbound& inbound;
         std::string_view rest;
+
+        // What is in memory of a copy: its own lines, and then all but `rest`.
+        void behind(std::string_view lines, std::vector<std::string_view>& parts) const {
+            parts.assign({lines, trace});
+            parts.insert(parts.end(), inbound.kept.begin(), inbound.kept.end());
+        }
     };
     Result<> store_copies(const std::vector<Copy>& made, const std::vector<Forward*>& out,
                           std::vector<Forward> reports, const mail::Envelope& envelope,

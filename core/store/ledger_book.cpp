@@ -62,29 +62,10 @@ bool LedgerBook::apply(Fields& fields) {
     if (!validity) return false;
     MessageId id{std::move(fields[1]), *validity, std::move(fields[3])};
     switch (fields[0][0]) {
-        case 'S':
-        case 'D': {
-            if (fields.size() < 6) return false;
-            const auto size = number(fields[4]);
-            // An even number of fields: a record of before the time was kept.
-            const bool timed = fields.size() % 2 != 0;
-            const auto when = timed ? number(fields.back()) : 0;
-            if (!size || !when) return false;
-            const bool staged = fields[0][0] == 'S';
-            Entry entry{{staged ? Known::State::staged : Known::State::done, *size,
-                         std::move(fields[5]), WallTime(std::chrono::seconds(*when))},
-                        {}};
-            for (std::size_t at = 6; staged && at + 1 < fields.size(); at += 2) {
-                for (std::string* path : {&fields[at], &fields[at + 1]}) {
-                    if (!path->starts_with('/')) path->insert(0, base_);
-                }
-                entry.moves.push_back({std::move(fields[at]), std::move(fields[at + 1])});
-            }
-            waits_.erase(id);
-            entries_.insert_or_assign(std::move(id), std::move(entry));
-            return true;
-        }
+        case 'S': return apply_entry(std::move(id), Known::State::staged, fields);
+        case 'D': return apply_entry(std::move(id), Known::State::done, fields);
         case 'W': return apply_wait(std::move(id), fields);
+        case 'M': return apply_adoption(id, fields);
         case 'F':
             entries_.erase(id);
             waits_.erase(id);
@@ -93,17 +74,37 @@ bool LedgerBook::apply(Fields& fields) {
             if (const auto found = entries_.find(id); found != entries_.end())
                 found->second.known.leaving = true;
             return true;
-        case 'M': {
-            if (fields.size() != 6 && fields.size() != 7) return false;
-            const auto old = number(fields[4]);
-            if (!old) return false;
-            // The old mailbox is named only where it is another one.
-            const std::string& mailbox = fields.size() == 7 ? fields[6] : id.mailbox;
-            take_over(id, MessageId{mailbox, *old, std::move(fields[5])});
-            return true;
-        }
         default: return false;
     }
+}
+
+bool LedgerBook::apply_entry(MessageId id, Known::State state, Fields& fields) {
+    if (fields.size() < 6) return false;
+    const auto size = number(fields[4]);
+    // An even number of fields: a record of before the time was kept.
+    const bool timed = fields.size() % 2 != 0;
+    const auto when = timed ? number(fields.back()) : 0;
+    if (!size || !when) return false;
+    Entry entry{{state, *size, std::move(fields[5]), WallTime(std::chrono::seconds(*when))}, {}};
+    for (std::size_t at = 6; state == Known::State::staged && at + 1 < fields.size(); at += 2) {
+        for (std::string* path : {&fields[at], &fields[at + 1]}) {
+            if (!path->starts_with('/')) path->insert(0, base_);
+        }
+        entry.moves.push_back({std::move(fields[at]), std::move(fields[at + 1])});
+    }
+    waits_.erase(id);
+    entries_.insert_or_assign(std::move(id), std::move(entry));
+    return true;
+}
+
+bool LedgerBook::apply_adoption(const MessageId& id, Fields& fields) {
+    if (fields.size() != 6 && fields.size() != 7) return false;
+    const auto old = number(fields[4]);
+    if (!old) return false;
+    // The old mailbox is named only where it is another one.
+    const std::string& mailbox = fields.size() == 7 ? fields[6] : id.mailbox;
+    take_over(id, MessageId{mailbox, *old, std::move(fields[5])});
+    return true;
 }
 
 bool LedgerBook::apply_wait(MessageId id, Fields& fields) {

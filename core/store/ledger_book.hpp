@@ -61,7 +61,9 @@ class LedgerBook {
   private:
     using Fields = std::vector<std::string>;
     bool apply(Fields& fields);
+    bool apply_entry(MessageId id, Known::State state, Fields& fields);
     bool apply_wait(MessageId id, Fields& fields);
+    bool apply_adoption(const MessageId& id, Fields& fields);
     void take_over(const MessageId& id, const MessageId& old);
     Result<> append(const std::string& records, std::size_t count);
     void append_entry(std::string& to, const MessageId& id, const Entry& entry) const;
