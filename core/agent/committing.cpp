@@ -29,19 +29,6 @@ smtp::Reply loops() {
     return {554, "5.4.6", "The message is going round in a loop"};
 }
 
-mail::Hop hop_of(const smtp::Client& client, const config::Server& server, bool lmtp) {
-    mail::Hop hop;
-    hop.helo = client.helo;
-    hop.ip = client.peer.address;
-    hop.hostname = server.hostname;
-    hop.lmtp = lmtp;
-    hop.extended = client.esmtp;
-    hop.tls = client.tls.has_value() || client.peer.secure;
-    hop.authenticated = !client.login.empty();
-    if (client.tls) hop.tls_text = client.tls->protocol + " " + client.tls->cipher;
-    return hop;
-}
-
 }  // namespace
 
 smtp::Reply Reception::mailbox_full() {
@@ -156,14 +143,27 @@ void Reception::drop_refused(std::vector<Copy>& copies, const Fates& fates) {
     std::erase_if(copies, [](const Copy& copy) { return copy.recipients.empty(); });
 }
 
-// What stands above the message in each copy, below that copy's own lines.
-std::string Reception::trace_of(const mail::Envelope& envelope, const mail::Inbound& inbound,
-                                const std::string& id) const {
-    mail::Hop hop = hop_of(client_, *snapshot_.server, lmtp_);
-    hop.id = id;
+// This hop of the message's journey: of whom we had it, when, and under which id.
+mail::Hop Reception::new_hop(const mail::Envelope& envelope) const {
+    mail::Hop hop;
+    hop.helo = client_.helo;
+    hop.ip = client_.peer.address;
+    hop.hostname = snapshot_.server->hostname;
+    hop.lmtp = lmtp_;
+    hop.extended = client_.esmtp;
+    hop.tls = client_.tls.has_value() || client_.peer.secure;
+    hop.authenticated = !client_.login.empty();
+    if (client_.tls) hop.tls_text = client_.tls->protocol + " " + client_.tls->cipher;
+    hop.id = room_.names.next();
     hop.smtputf8 = envelope.sender.smtputf8;
     hop.time = room_.clock.wall();
     if (accepted_.size() == 1) hop.recipient = envelope.recipients[0].address.given();
+    return hop;
+}
+
+// What stands above the message in each copy, below that copy's own lines.
+std::string Reception::trace_of(const mail::Hop& hop, const mail::Envelope& envelope,
+                                const mail::Inbound& inbound) const {
     std::string trace;
     if (check_) trace = mail::authentication_results(hop.hostname, *check_, envelope.sender);
     trace += mail::received(hop);
@@ -235,8 +235,8 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
     // SMTP has one answer for all: they get the message together, or its sender keeps it.
     if (!lmtp_ && made.size() != wanted) return answer_all(mailbox_full());
 
-    const std::string id = room_.names.next();
-    const std::string trace = trace_of(envelope, inbound, id);
+    const mail::Hop hop = new_hop(envelope);
+    const std::string trace = trace_of(hop, envelope, inbound);
     const auto stored = made.empty() && out.empty()
                             ? Result<>()
                             : store_copies(made, out, reports_of(envelope, fates), envelope,
@@ -246,7 +246,7 @@ std::vector<smtp::Reply> Reception::commit(smtp::Commit& message) {
                                     client_.peer.address, stored.error().text()));
         return answer_all(not_stored(stored.error()));
     }
-    return report(envelope, id, size, fates);
+    return report(envelope, hop.id, size, fates);
 }
 
 std::vector<smtp::Reply> Reception::answer_all(smtp::Reply reply) {

@@ -97,8 +97,9 @@ class Reception {
     struct Copy;
     std::vector<Copy> copies(const mail::Envelope& envelope, const mail::Inbound& inbound,
                              Fates& fates) const;
-    std::string trace_of(const mail::Envelope& envelope, const mail::Inbound& inbound,
-                         const std::string& id) const;
+    mail::Hop new_hop(const mail::Envelope& envelope) const;
+    std::string trace_of(const mail::Hop& hop, const mail::Envelope& envelope,
+                         const mail::Inbound& inbound) const;
     static std::string stamp_of(const Copy& copy, const mail::Envelope& envelope);
     std::optional<smtp::Reply> over_quota(const std::vector<Copy>& copies, std::uint64_t size,
                                           Fates& fates);
