@@ -48,8 +48,10 @@ def squeezed(octets):
 
 def as_fetchmail(octets):
     """RFC 5322 has no space before a colon; a message ends its header."""
+    if octets.startswith(b"\r\n"):  # there is no header
+        return octets
     end = octets.find(b"\r\n\r\n")
-    if end < 0 and not octets.startswith(b"\r\n"):
+    if end < 0:
         return octets + b"\r\n"
     header = re.sub(rb"(?m)^(From|To|Cc|Reply-To)[ \t]+:.*\r\n", b"", octets[:end] + b"\r\n")
     return re.sub(rb"(?mi)^Status:[ \t]*\r\n", b"", header) + octets[end + 2:]

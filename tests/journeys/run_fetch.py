@@ -102,6 +102,19 @@ class Office:
         self.place.cleanup()
 
 
+def held_up(server):
+    """Has the first RETR 1 wait: (set once it does, what lets it go on)."""
+    waits, go_on = threading.Event(), threading.Event()
+
+    def slow(session, line):
+        if not waits.is_set():
+            waits.set()
+            go_on.wait(20)
+
+    server.hooks["RETR 1"] = slow
+    return waits, go_on
+
+
 def killed(case, server, office, add):
     """Collects while it is killed KILLS times, at any instant; add(count, first) puts messages there. Then each of them is
     there once for each of its recipients, and the server has none."""
@@ -264,14 +277,8 @@ class Fetch(unittest.TestCase):
             self.assertEqual((len(server.messages), server.retrieved), (6, 0))
 
     def test_one_account_is_collected_by_one_process(self):
-        go_on, waits = threading.Event(), threading.Event()
-
-        def slow(session, line):
-            waits.set()
-            go_on.wait(20)
-
         with Pop3d(numbered(3)) as server, Office(server.port) as office:
-            server.hooks["RETR 1"] = slow
+            waits, go_on = held_up(server)
             first = office.start()
             self.assertTrue(waits.wait(20))
             self.assertEqual(office.fetch(), LATER)
@@ -525,15 +532,8 @@ class Saboteurs(unittest.TestCase):
             self.assertNotEqual(office.copies(), wanted(6))
 
     def test_a_lock_that_is_taken_away_lets_two_collect_the_same(self):
-        go_on, waits = threading.Event(), threading.Event()
-
-        def slow(session, line):
-            if not waits.is_set():
-                waits.set()
-                go_on.wait(20)
-
         with Pop3d(numbered(3)) as server, Office(server.port) as office:
-            server.hooks["RETR 1"] = slow
+            waits, go_on = held_up(server)
             first = office.start()
             self.assertTrue(waits.wait(20))
             for path in (office.root / "state/ledger").glob("*.lock"):
