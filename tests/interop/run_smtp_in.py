@@ -51,6 +51,10 @@ GENERATED = [
     ("generated NUL and 8 bit", b"Subject: \xff\r\n\r\n\x00a\x00\r\n\xfe\r\n" + b"x" * 5000 + b"\r\n"),
 ]
 
+# Its header is broken off by a line "__". Exim 4.96 inserts an empty line, says BDAT 439, and 440 octets follow: by its own
+# count the message ends in a bare CR, and is refused.
+MISCOUNTED = ["ruby-mail--example13.eml"]
+
 
 class Run:
     def __init__(self):
@@ -128,6 +132,7 @@ class Run:
             r"status=(?!sent)|fatal:|error:|panic:")
 
     def by_exim(self, messages, place):
+        messages = [m for m in messages if m[0] not in MISCOUNTED]
         self.by_relay("Exim", messages, place, "ESMTPS?", mtas.exim_relay("exim", place, RELAY_PORT, ROUTES),
                       ["/usr/sbin/exim4", "-bpc"], "0\n", "log/exim-mainlog", r" (\*\*|==) ")
 
