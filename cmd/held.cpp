@@ -285,9 +285,11 @@ constexpr std::string_view description =
     "and the status is 1. With --to it goes to that address instead. A message held for "
     "one recipient is released to that one only; one held for its header is sorted as a "
     "whole. 'remove' deletes for good.\n\n"
-    "Reasons: would-bounce, would-forward (of released mail), "
-    "never-bounce (nobody innocent may be bounced to), unknown, foreign-domain, "
-    "elsewhere, missing-header, unusable-header, poison (cannot be read).\n\n"
+    "Reasons: would-bounce, would-forward (of released mail), loop (it was forwarded "
+    "before), never-bounce (nobody innocent may be bounced to), unknown, foreign-domain, "
+    "elsewhere, missing-header, unusable-header, poison (cannot be read); undeliverable "
+    "(it could not leave, and its sender may not be told); unreadable (the held copy "
+    "itself is damaged).\n\n"
     "With --json, list prints an array of {\"id\", \"when\", \"fetch\", \"reason\", "
     "\"text\", \"recipient\", \"to\", \"header\", \"sender\", \"message_id\", \"size\"}; "
     "show prints one such object for each, with the header as \"head\"; release an object "
@@ -316,8 +318,8 @@ Command held() {
                      "with list and --all: only what is held for this reason",
                      Completes::choice,
                      {"would-bounce", "never-bounce", "unknown", "foreign-domain", "elsewhere",
-                      "would-forward", "missing-header", "unusable-header", "poison",
-                      "unreadable"}},
+                      "would-forward", "loop", "missing-header", "unusable-header", "poison",
+                      "undeliverable", "unreadable"}},
                     {"--to", "ADDR", "with release: to this address instead", Completes::address}},
         .examples =
             {{"mailhandler held", "what is held, and what would mend it"},
