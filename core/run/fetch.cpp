@@ -5,7 +5,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <mutex>
 #include <set>
 #include <sys/resource.h>
@@ -15,6 +14,7 @@
 #include "agent/outgoing.hpp"
 #include "agent/recorder.hpp"
 #include "net/signals.hpp"
+#include "run/heap.hpp"
 #include "run/local_server.hpp"
 #include "run/schedule.hpp"
 #include "store/journal.hpp"
@@ -42,16 +42,6 @@ void raise_descriptor_limit() {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// A collecting process allocates on the network's thread and frees on the disk's: with an arena for each
-// thread that makes three heaps of the largest batch. What is freed goes back to the system.
-void allocate_sparingly() {
-#ifdef __GLIBC__
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-#endif
 }
 
 // A process that only fetches: what `serve` has from its Host.
@@ -129,7 +119,7 @@ class Fetcher {
 
     void run() {
         raise_descriptor_limit();
-        allocate_sparingly();
+        share_one_small_heap();
         const net::Signals signals(loop_, [this](int signal) { signalled(signal); });
         loop_.spawn(tick(), options_.log, "fetch");
         if (options_.watch) {

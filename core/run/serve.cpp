@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "net/signals.hpp"
+#include "run/heap.hpp"
 #include "run/host.hpp"
 #include "store/leftovers.hpp"
 #include "store/node.hpp"
@@ -31,6 +32,7 @@ Result<std::unique_ptr<disk::Lock>> take_lock(disk::Disk& disk, const store::Lay
 }  // namespace
 
 Result<> serve(disk::Disk& disk, const Clock& clock, const ServeOptions& options) {
+    share_one_heap();
     agent::Configuration configuration(disk, options.root, clock, options.log);
     auto snapshot = configuration.start();
     if (!snapshot) return tl::unexpected(snapshot.error());
