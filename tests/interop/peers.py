@@ -19,7 +19,7 @@ def fetch_dovecot():
     return unpack.prefix("dovecot", ["dovecot-core", "dovecot-imapd", "dovecot-pop3d"])
 
 
-def wait_for_port(port, what, timeout=20, banner=True, address="127.0.0.1"):
+def wait_for_port(port, what, timeout=60, banner=True, address="127.0.0.1"):
     """Until something on the port speaks (or, without banner, listens)."""
     until = time.monotonic() + timeout
     while True:
