@@ -50,7 +50,7 @@ Command init() {
             "Makes the directory that --root or MAILHANDLER_ROOT names, with mailhandler.toml, "
             "places for domain and fetch files, and a self-signed certificate. Run by root it "
             "listens on the usual ports, run by anybody else on high ports of loopback: SMTP 2525, "
-            "POP3 2110. In /etc/mailhandler, [paths] puts mail and state below "
+            "POP3 2110, IMAP 2143. In /etc/mailhandler, [paths] puts mail and state below "
             "/var/lib/mailhandler. What is there already is left as it is.\n\n"
             "With --json, one object: {\"root\", \"made\": [paths]}.",
         .arguments = {},
