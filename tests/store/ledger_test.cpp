@@ -50,7 +50,7 @@ Collected collect(const Message& message, unsigned& unique) {
     for (const std::string& recipient : message.recipients) {
         auto copy = copy_to_maildir(layout, "example.com", recipient, maildir_of(recipient),
                                     std::to_string(++unique) + ".unique",
-                                    {"To: " + recipient + "\n", {message.content}});
+                                    {"To: " + recipient + "\n" + message.content});
         collected.copies.push_back(std::move(*copy));
     }
     return collected;
