@@ -273,6 +273,18 @@ std::string numbered_anew(std::uint64_t before, std::uint64_t after, bool by_lin
 
 }  // namespace
 
+TEST_CASE("Messages of a few octets are held octet for octet, however many come at once") {
+    ForgetfulDisk disk;
+    REQUIRE(disk::make_directories(disk, "/root/mail"));
+    Office there(disk);
+    std::vector<Message> server = {{"0", to("anne@example.com", "first")}};
+    for (int i = 1; i <= 300; ++i)
+        server.push_back({std::to_string(i), fmt::format("a: {}\r\n\r\n", i)});
+    REQUIRE(there.fetch(server)->held["missing-header"] == 300);
+    for (int i = 1; i <= 300; ++i)
+        CHECK(files_with(disk, "/root/held/", fmt::format("\na: {}\r\n\r\n", i)) == 1);
+}
+
 TEST_CASE("A fetch that is cut at any step brings every message home once") {
     CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.kill(); }}) == "");
     CHECK(cut_everywhere({[](ForgetfulDisk& disk) { disk.crash(); }}) == "");
