@@ -1,11 +1,12 @@
 // The owner of an IMAP session under test: a few mailboxes in memory. Dialogs read its questions
 // with Q:, and make it answer otherwise with A:.
 //
-//     A: MayLogin anne wrong => NO                     a refusal, with code and words where they
-//     are A: Create work => NO ALREADYEXISTS It is there   to be A: Refresh 2 => arrive Subject:
-//     x\r\n\r\nbody    what happens before the second Refresh: arrive,
-//                                                      vanish 20, flags 20 \Seen work, gone
-//     A: Content 20 => gone                            or NO UNKNOWNCTE words
+//     A: MayLogin anne wrong => NO      a refusal, with code and words where they are to be
+//     A: Create work => NO ALREADYEXISTS It is there
+//     A: Refresh 2 => arrive Subject: x\r\n\r\nbody
+//                      what happens before the second Refresh: arrive, vanish 20,
+//                      flags 20 \Seen work, gone
+//     A: Content 20 => gone             or NO UNKNOWNCTE words
 //     with: empty      INBOX has no messages
 //     with: many=100   INBOX has so many
 //     with: one        an answer to Fetch holds one message only
@@ -66,8 +67,10 @@ class ToyOwner {
     void vanish(Mailbox& mailbox, const imap::UidSet& uids);
     void happen(const std::string& event);
 
+    // toy_owner.cpp
     imap::Answer take(imap::MayConnect&);
     imap::Answer take(imap::MayLogin&);
+    // toy_owner_folders.cpp
     imap::Answer take(imap::ListFolders&);
     imap::Answer take(imap::Create&);
     imap::Answer take(imap::Delete&);
@@ -82,8 +85,8 @@ class ToyOwner {
     imap::Answer take(imap::VanishedSince&);
     imap::Answer take(imap::Unselect&);
     imap::Answer take(imap::Watch&);
+    // toy_owner_messages.cpp
     imap::Answer take(imap::Fetch&);
-    imap::Answer take(imap::Search&);
     imap::Answer take(imap::Store&);
     imap::Answer take(imap::Expunge&);
     imap::Answer take(imap::Copy&);
@@ -93,6 +96,8 @@ class ToyOwner {
     imap::Answer take(imap::AppendDiscard&);
     imap::Content content(imap::Uid uid, const imap::FetchItems& items);
     imap::Octets section(const Mail& mail, const imap::Section& section) const;
+    // toy_owner_search.cpp
+    imap::Answer take(imap::Search&);
     bool found(const Mail& mail, const imap::SearchKey& key) const;
 
     Dialog dialog_;
