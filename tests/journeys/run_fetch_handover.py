@@ -10,8 +10,8 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+from collecting import Office, message, numbered  # noqa: E402
 from pop3d import Pop3d  # noqa: E402
-from run_fetch import Office, message, numbered  # noqa: E402
 from smtp_sink import SmtpSink  # noqa: E402
 
 KILLS = int(os.environ.get("MAILHANDLER_KILLS", "10"))

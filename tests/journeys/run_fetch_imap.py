@@ -14,17 +14,17 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "support"), str(HERE)]
-import run_fetch  # noqa: E402
+import collecting  # noqa: E402
+from collecting import BINARY, CONFIGURATION, DONE, LATER, wait_for, wanted  # noqa: E402
 from imapd import Imapd  # noqa: E402
 from pop3d import Pop3d  # noqa: E402
-from run_fetch import BINARY, CONFIGURATION, DONE, LATER, wanted  # noqa: E402
 from toy_server import Cut  # noqa: E402
 
 BARE = "IMAP4rev1 SASL-IR AUTH=PLAIN"
 
 
 def contents(count, first=0):
-    return [content for _, content in run_fetch.numbered(count, first)]
+    return [content for _, content in collecting.numbered(count, first)]
 
 
 def filled(count, **how):
@@ -33,17 +33,9 @@ def filled(count, **how):
     return server
 
 
-class Office(run_fetch.Office):
+class Office(collecting.Office):
     def __init__(self, server, settings=""):
         super().__init__(server.port, settings, url=f"imap://127.0.0.1:{server.port}")
-
-
-def wait_for(case, condition, seconds=20):
-    for _ in range(seconds * 50):
-        if condition():
-            return
-        time.sleep(0.02)
-    case.fail("it did not come about")
 
 
 class Fetch(unittest.TestCase):
@@ -107,7 +99,7 @@ class Fetch(unittest.TestCase):
             self.assertEqual(office.copies(), wanted(12))
 
     def test_an_account_that_changes_from_pop3_to_imap_brings_nothing_twice(self):
-        with Pop3d(run_fetch.numbered(6)) as old, filled(8) as server, \
+        with Pop3d(collecting.numbered(6)) as old, filled(8) as server, \
                 Office(server, 'keep = "forever"\n') as office:
             office.configure(f"pop3://127.0.0.1:{old.port}", 'tls = "none"\nkeep = "forever"\n')
             self.assertEqual(office.fetch(), DONE, office.talk)
@@ -207,7 +199,7 @@ class Stopped(unittest.TestCase):
                 if first % 100 == 90:
                     server.renumber()
 
-            run_fetch.killed(self, server, office, add)
+            collecting.killed(self, server, office, add)
 
 
 class Waiting(unittest.TestCase):
