@@ -28,6 +28,7 @@ void add_first(FetchCommand& command, FetchItem::Kind kind, const char* label) {
 }  // namespace
 
 void ServerSession::fetch(Lexer& words) {
+    const Lexer before = words;
     auto set = take_set(words);
     if (!set) return;
     const bool space = words.space();
@@ -51,13 +52,23 @@ void ServerSession::fetch(Lexer& words) {
         !tells_modseqs)
         join_followers(*set, items);
     if (!fetch_->command.vanished) return;
-    VanishedSince question{*fetch_->command.changed_since, std::move(*set)};
+    VanishedSince question{*fetch_->command.changed_since, named_uids(before)};
+    if (question.uids.empty()) return;
     ask<Vanished>(std::move(question), [this](const Vanished& vanished) {
         if (vanished.uids.empty()) return;
         out_.text() += "* VANISHED (EARLIER) ";
         vanished.uids.append_to(out_.text());
         out_.text() += "\r\n";
     });
+}
+
+// What VANISHED is asked of: the set as it stands there, with UIDs that are no longer known. "*" is
+// the greatest UID that there ever was.
+UidSet ServerSession::named_uids(Lexer words) const {
+    words.space();
+    const auto text = words.token().value_or("$");
+    if (text == "$") return saved_;
+    return UidSet::parse(text, view_->uid_next() - 1).value_or(UidSet());
 }
 
 // Takes the commands that wait behind this one and fetch the same of one later message each.

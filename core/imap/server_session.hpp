@@ -188,6 +188,7 @@ class ServerSession {
 
     // server_fetch.cpp
     void fetch(Lexer& words);
+    UidSet named_uids(Lexer words) const;
     bool fetch_more();
     void join_followers(const UidSet& set, std::string_view items);
     std::optional<Uid> follower(std::string_view line, std::string_view items, std::string& tag);
