@@ -162,6 +162,7 @@ bool ServerSession::end_command() {
         out_.text() += "] What has vanished is told later\r\n";
     }
     out_.text() += tagged_;
+    if (phase_ == Phase::authenticated) errors_ = 0;
     if (view_ && view_->gone()) {
         leave("[UNAVAILABLE] The selected mailbox is no longer there");
     }

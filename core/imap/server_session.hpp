@@ -43,7 +43,7 @@ struct Settings {
     std::chrono::seconds sign_of_life{240};
     std::chrono::seconds login_idle{60};   // as `idle`, before the login
     std::chrono::seconds login{300};       // from the greeting to a login, whatever is said
-    std::size_t errors = 20;               // BAD commands before the connection ends
+    std::size_t errors = 20;  // BAD commands before the connection ends; after a login: in a row
     std::size_t refused_logins = 5;        // refused logins before the connection ends
     std::size_t login_command = 8 * 1024;  // octets of a command with its literals, before a login
     std::size_t line = 64 * 1024;          // octets of one line, after it
