@@ -75,20 +75,20 @@ void ServerSession::append_found(const std::vector<Uid>& uids, bool sorted) {
 void ServerSession::append_extended(const std::vector<Uid>& uids) {
     std::string& text = out_.text();
     const SearchCommand& command = *search_;
-    UidSet all, told, kept;
+    UidSet all, told;
     for (const Uid uid : uids) {
         all.add(uid);
         if (command.all) told.add(number_of(uid));
     }
+    // With MIN or MAX alone only those are kept (RFC 5182 section 2.4) and have their modseq told
+    // (RFC 4731 section 3.2).
+    std::vector<Uid> ends;
+    const bool only_ends = (command.min || command.max) && !command.all && !command.count;
+    if (only_ends && command.min && !all.empty()) ends.push_back(all.first());
+    if (only_ends && command.max && !all.empty()) ends.push_back(all.last());
     if (command.save) {
-        // RFC 5182 section 2.4: with MIN or MAX alone only those are kept.
-        if (command.all || command.count || (!command.min && !command.max)) {
-            kept = all;
-        } else if (!all.empty()) {
-            if (command.min) kept.add(all.first());
-            if (command.max) kept.add(all.last());
-        }
-        saved_ = std::move(kept);
+        saved_ = only_ends ? UidSet() : all;
+        for (const Uid uid : ends) saved_.add(uid);
         if (!command.min && !command.max && !command.all && !command.count) return;
     }
     text += "* ESEARCH (TAG ";
@@ -105,7 +105,7 @@ void ServerSession::append_extended(const std::vector<Uid>& uids) {
         text += " ALL ";
         told.append_to(text);
     }
-    append_highest(uids, " MODSEQ ", "");
+    append_highest(only_ends ? ends : uids, " MODSEQ ", "");
     text += "\r\n";
 }
 
