@@ -72,10 +72,8 @@ void ServerSession::store(Lexer& words) {
 void ServerSession::stored(Stored stored, const UidSet& uids, bool silent) {
     // With CONDSTORE the client hears each new modseq all the same (RFC 7162 section 3.1.3).
     view_->apply(std::move(stored.changes), silent && !condstore_ ? &uids : nullptr);
-    if (!stored.verdict.ok || stored.modified.empty()) {
-        if (stored.verdict.ok && !silent) view_->touch(uids);
-        return complete(stored.verdict, "Stored");
-    }
+    if (stored.verdict.ok && !silent) view_->touch(uids);
+    if (!stored.verdict.ok || stored.modified.empty()) return complete(stored.verdict, "Stored");
     UidSet told = stored.modified;
     if (!uid_) {
         told = UidSet();
