@@ -42,10 +42,11 @@ void ServerSession::examine(Lexer& words) { open(words, true); }
 
 void ServerSession::open(Lexer& words, bool read_only) {
     if (!words.space()) return bad("A mailbox name is needed");
-    auto name = take_mailbox(words);
-    if (!name) return;
+    const auto given = words.astring();
+    if (!given) return bad("A mailbox name is needed");
     Select question;
-    question.name = std::move(*name);
+    // "" is no mailbox's name: this fails as with one that is not there, and nothing is selected.
+    question.name = mailbox_name(*given).value_or(std::string());
     question.read_only = read_only;
     if (!words.at_end() && !take_select_options(words, question)) return;
     question.condstore = condstore_;
