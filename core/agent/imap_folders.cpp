@@ -83,15 +83,17 @@ imap::StatusOf ImapAccess::status_of(const std::string& name, const imap::GetSta
     answer.highest_modseq = now.highest_modseq;
     for (const store::ListedMessage& each : now.messages) {
         answer.unseen += (each.flags & store::flag_seen) == 0;
-        answer.deleted += (each.flags & store::flag_deleted) != 0;
+        const bool deleted = (each.flags & store::flag_deleted) != 0;
+        answer.deleted += deleted;
         answer.recent += each.uid >= now.first_recent;
-        if (!question.size) continue;
+        if (!question.size && !(question.deleted_size && deleted)) continue;
         auto size = now.wire_size(each);
         if (!size) {
             const auto status = (*mailbox)->status(now, each);
             size = status ? status->size : 0;
         }
         answer.size += *size;
+        if (deleted) answer.deleted_size += *size;
     }
     return answer;
 }

@@ -184,6 +184,7 @@ std::optional<StatusItems> parse_status_items(Lexer& words) {
         {"UNSEEN", &items.unseen},
         {"SIZE", &items.size},
         {"DELETED", &items.deleted},
+        {"DELETED-STORAGE", &items.deleted_size},
         {"HIGHESTMODSEQ", &items.highest_modseq},
         {"APPENDLIMIT", &items.append_limit},
     };

@@ -15,7 +15,8 @@ namespace mailhandler::imap {
 // status-att
 struct StatusItems {
     bool messages = false, recent = false, uid_next = false, uid_validity = false, unseen = false,
-         size = false, deleted = false, highest_modseq = false, append_limit = false;
+         size = false, deleted = false, deleted_size = false, highest_modseq = false,
+         append_limit = false;
 };
 // "(" status-att *(SP status-att) ")"
 std::optional<StatusItems> parse_status_items(Lexer& words);

@@ -60,6 +60,7 @@ struct GetStatus {
     std::vector<std::string> names;
     bool size = false;     // StatusOf::size and …
     bool deleted = false;  // … these are wanted too: they may cost more
+    bool deleted_size = false;
 };
 struct StatusOf {
     Verdict verdict;
@@ -67,7 +68,7 @@ struct StatusOf {
     Uid uid_next = 1;
     std::uint32_t uid_validity = 1;
     ModSeq highest_modseq = 1;
-    std::uint64_t size = 0;  // octets
+    std::uint64_t size = 0, deleted_size = 0;  // octets: of all messages, of the deleted ones
 };
 struct Statuses {
     std::vector<StatusOf> statuses;  // one for each name, in order

@@ -58,6 +58,7 @@ void ServerSession::listed(Folders folders) {
     GetStatus question;
     question.size = run.command.status->size;
     question.deleted = run.command.status->deleted;
+    question.deleted_size = run.command.status->deleted_size;
     for (const Listed& line : run.listed)
         if (line.exists) question.names.push_back(line.name);
     if (question.names.empty()) return;
@@ -159,7 +160,7 @@ void ServerSession::status(Lexer& words) {
     if (!items) return bad("STATUS needs a name and a list of items");
     if (!ends(words)) return;
     if (items->highest_modseq) condstore_ = true;  // RFC 7162 section 3.1
-    GetStatus question{{*name}, items->size, items->deleted};
+    GetStatus question{{*name}, items->size, items->deleted, items->deleted_size};
     ask<Statuses>(std::move(question), [this, name = *name, items = *items](Statuses statuses) {
         StatusOf status;
         status.verdict = imap::no(Code::server_bug);
@@ -189,6 +190,7 @@ void ServerSession::append_status(std::string_view name, const StatusItems& item
     add(items.uid_validity, "UIDVALIDITY", status.uid_validity);
     add(items.unseen, "UNSEEN", status.unseen);
     add(items.deleted, "DELETED", status.deleted);
+    add(items.deleted_size, "DELETED-STORAGE", status.deleted_size);  // RFC 9208
     add(items.size, "SIZE", status.size);
     add(items.highest_modseq, "HIGHESTMODSEQ", status.highest_modseq);
     add(items.append_limit, "APPENDLIMIT", settings_.message_size);

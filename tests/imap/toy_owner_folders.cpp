@@ -56,6 +56,8 @@ Answer ToyOwner::take(GetStatus& question) {
             status.unseen += !(mail.message.flags & flag_seen);
             status.deleted += question.deleted && (mail.message.flags & flag_deleted);
             status.size += question.size ? mail.text.size() : 0;
+            if (question.deleted_size && (mail.message.flags & flag_deleted))
+                status.deleted_size += mail.text.size();
         }
         status.uid_next = mailbox.uid_next;
         status.uid_validity = mailbox.uid_validity;
