@@ -122,6 +122,7 @@ imap::Changes ImapAccess::changes_to(store::MessageListPointer now) {
     changes.fresh = messages_of(found.fresh);
     changes.changed = messages_of(found.changed);
     changes.vanished = set_of(found.vanished);
+    if (now->first_recent < now->uid_next) changes.first_recent = now->first_recent;
     if (now->highest_modseq != told_->highest_modseq) changes.highest_modseq = now->highest_modseq;
     if (now->uid_next != told_->uid_next) changes.uid_next = now->uid_next;
     if (*now->keywords != *told_->keywords) changes.keywords = *now->keywords;
@@ -142,14 +143,20 @@ Result<imap::Changes> ImapAccess::look() {
     if (!selected_) return imap::Changes();
     const auto how = watching_ ? store::Look::thorough : store::Look::cheap;
     Result<store::MessageListPointer> now;
+    store::Uid first_recent = 0;
     if (read_only_) {
         now = selected_->refresh(how);
     } else {
         const auto claimed = claim(selected_, how);
+        if (claimed) first_recent = claimed->first_recent;
         if (claimed) now = claimed->list;
         if (!claimed) now = tl::unexpected(claimed.error());
     }
-    if (now) return changes_to(*now);
+    if (now) {
+        auto changes = changes_to(*now);
+        if (first_recent != 0) changes.first_recent = first_recent;
+        return changes;
+    }
     if (now.error().error != ENOENT) return tl::unexpected(now.error());
     imap::Changes changes;
     changes.gone = true;

@@ -68,6 +68,7 @@ struct Changes {
     UidSet vanished;               // of messages told before
     ModSeq highest_modseq = 0;     // 0: as before
     Uid uid_next = 0;              // 0: as before
+    Uid first_recent = 0;          // messages with this UID and above are \Recent here; 0: no more are
     std::optional<std::vector<std::string>> keywords;  // the whole list, when it grew
     bool gone = false;  // the mailbox was deleted, or has another UIDVALIDITY: the session ends it
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 namespace mailhandler::imap {
 
@@ -71,9 +72,9 @@ struct Parser {
     }
 
     Found recent() {
-        if (view.first_recent() == 0) return key_of(Kind::nothing);
-        UidSet set;
-        set.add(view.first_recent(), std::numeric_limits<Uid>::max());
+        UidSet set = view.recent();
+        // What arrives before the search is seen by this session first, or so it seems.
+        set.add(view.uid_next(), std::numeric_limits<Uid>::max());
         return uids(std::move(set));
     }
 

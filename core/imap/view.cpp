@@ -1,6 +1,7 @@
 #include "imap/view.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "imap/lexer.hpp"
 #include "imap/response.hpp"
@@ -20,8 +21,9 @@ View::View(Selected selected, bool read_only)
       uid_validity_(selected.uid_validity),
       uid_next_(selected.uid_next),
       highest_modseq_(selected.highest_modseq),
-      first_recent_(selected.first_recent),
-      read_only_(read_only) {}
+      read_only_(read_only) {
+    add_recent(selected.first_recent);
+}
 
 Flags View::keyword(std::string_view name) const {
     for (std::size_t i = 0; i < keywords_.size() && i < most_keywords; ++i)
@@ -42,7 +44,16 @@ std::optional<std::size_t> View::find(Uid uid) const {
 }
 
 std::size_t View::recent_count() const {
-    return first_recent_ == 0 ? 0 : told_ - lower(first_recent_);
+    std::size_t count = 0;
+    for (const UidRange& range : recent_.ranges())
+        count += (range.last == std::numeric_limits<Uid>::max() ? told_ : lower(range.last + 1)) -
+                 lower(range.first);
+    return count;
+}
+
+void View::add_recent(Uid first) {
+    if (first != 0 && !messages_.empty() && messages_.back().uid >= first)
+        recent_.add(first, messages_.back().uid);
 }
 
 std::optional<UidSet> View::numbers(std::string_view text) const {
@@ -101,6 +112,7 @@ void View::apply(Changes changes, const UidSet* silent) {
     // A UID that does not grow would break every lookup.
     for (const Message& fresh : changes.fresh)
         if (messages_.empty() || fresh.uid > messages_.back().uid) messages_.push_back(fresh);
+    add_recent(changes.first_recent);
     if (vanished_.empty() && !changes.vanished.empty()) before_vanished_ = highest_modseq_;
     for (const UidRange& range : changes.vanished.ranges()) vanished_.add(range.first, range.last);
     highest_modseq_ = std::max(highest_modseq_, changes.highest_modseq);

@@ -41,9 +41,9 @@ class View {
     std::size_t count() const { return told_; }
     const Message& operator[](std::size_t index) const { return messages_[index]; }
     std::optional<std::size_t> find(Uid uid) const;
-    bool recent(Uid uid) const { return first_recent_ != 0 && uid >= first_recent_; }
+    bool recent(Uid uid) const { return recent_.contains(uid); }
     std::size_t recent_count() const;
-    Uid first_recent() const { return first_recent_; }
+    const UidSet& recent() const { return recent_; }
 
     // Sequence sets as UIDs; nothing when malformed or beyond the last message. Each range of the
     // result begins and ends with a message's UID.
@@ -84,6 +84,7 @@ class View {
 
   private:
     std::size_t lower(Uid uid) const;  // the first told message with this UID or above
+    void add_recent(Uid first);        // up to the last message there is
     void announce_vanished(std::string& text, const Style& style);
 
     std::vector<Message> messages_;  // behind told_: fresh ones
@@ -92,7 +93,7 @@ class View {
     std::uint32_t uid_validity_;
     Uid uid_next_;
     ModSeq highest_modseq_;
-    Uid first_recent_;
+    UidSet recent_;
     UidSet dirty_;     // flags to be told
     UidSet vanished_;  // to be told
     ModSeq before_vanished_ = 0;

@@ -145,6 +145,40 @@ TEST_CASE("IMAP: two sessions of one mailbox tell each other what they do") {
     CHECK(one.refresh() == "+3 -2 ");
 }
 
+TEST_CASE("IMAP: what arrives is recent to the session that sees it first") {
+    Office office;
+    Session one = office.session(), two = office.session(), looker = office.session();
+    for (Session* each : {&one, &two, &looker}) REQUIRE(each->login() == Code::none);
+    CHECK(one.select().first_recent == 0);
+    CHECK(two.select().first_recent == 0);
+    CHECK(looker.select("INBOX", true).first_recent == 0);
+    const auto first_recent = [](Session& session) {
+        return session.ask<imap::Refreshed>(imap::Refresh{}).changes.first_recent;
+    };
+    office.deliver("new/1.a");
+    CHECK(first_recent(looker) == 1);
+    CHECK(first_recent(one) == 1);
+    CHECK(first_recent(two) == 0);
+    REQUIRE(two.append("INBOX", "x: y\r\n\r\n").changes.first_recent == 2);
+    CHECK(first_recent(one) == 0);
+}
+
+TEST_CASE("IMAP: STATUS tells what the deleted ones hold") {
+    Office office;
+    office.deliver("cur/1.a,S=10,W=10:2,T");
+    office.deliver("cur/2.b,S=20,W=21:2,S");
+    office.deliver("cur/3.c,S=30,W=32:2,ST");
+    Session session = office.session();
+    REQUIRE(session.login() == Code::none);
+    imap::GetStatus question;
+    question.names = {"INBOX"};
+    question.deleted_size = true;
+    const auto statuses = session.ask<imap::Statuses>(question);
+    REQUIRE(statuses.statuses.size() == 1);
+    CHECK(statuses.statuses[0].deleted_size == 42);
+    CHECK(statuses.statuses[0].deleted == 2);
+}
+
 TEST_CASE("IMAP: a message is read with its flags set, and found where another moved it") {
     Office office;
     office.deliver("new/1.a,S=11,W=11", "a: b\r\n\r\nx\r\n");

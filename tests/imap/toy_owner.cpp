@@ -115,6 +115,8 @@ Changes ToyOwner::changes() {
     Mailbox& mailbox = selected();
     mailbox.news.highest_modseq = mailbox.modseq;
     mailbox.news.uid_next = mailbox.uid_next;
+    if (dialog_.has("recent") && !mailbox.news.fresh.empty())
+        mailbox.news.first_recent = mailbox.news.fresh.front().uid;
     return std::exchange(mailbox.news, Changes());
 }
 

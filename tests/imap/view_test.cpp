@@ -65,6 +65,7 @@ TEST_CASE("What vanished keeps its number until that may be told") {
     Changes changes;
     changes.vanished = set_of({20, 40});
     changes.fresh = {{60, flag_seen, 70}};
+    changes.first_recent = 60;
     view.apply(changes);
     CHECK(view.count() == 5);
     CHECK(said(view, false) == "* 6 EXISTS\r\n* 2 RECENT\r\n");
@@ -90,6 +91,7 @@ TEST_CASE("A message that came and went was never there") {
     View view = five();
     Changes changes;
     changes.fresh = {{60, 0, 70}, {61, 0, 71}};
+    changes.first_recent = 60;
     view.apply(changes);
     changes = Changes();
     changes.vanished = set_of({60});
@@ -140,4 +142,27 @@ TEST_CASE("A keyword that is new is told before it is used") {
         "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work $Junk new \\*)] "
         "Flags that are kept\r\n"
         "* 1 FETCH (UID 10 FLAGS (new))\r\n");
+}
+
+TEST_CASE("Recent are those that this session was the first to see") {
+    View view = five();
+    CHECK(view.recent_count() == 1);
+    Changes others;
+    others.fresh = {{60, 0, 70}, {61, 0, 71}};
+    view.apply(others);
+    CHECK(said(view) == "* 7 EXISTS\r\n* 1 RECENT\r\n");
+    Changes ours;
+    ours.fresh = {{70, 0, 72}, {4294967295u, 0, 73}};
+    ours.first_recent = 70;
+    view.apply(ours);
+    CHECK(view.recent_count() == 1);
+    CHECK(said(view) == "* 9 EXISTS\r\n* 3 RECENT\r\n");
+    CHECK(view.recent(50));
+    CHECK_FALSE(view.recent(60));
+    CHECK(view.recent(70));
+    Changes gone;
+    gone.vanished = set_of({50, 60, 70});
+    view.apply(gone);
+    CHECK(said(view) == "* 8 EXPUNGE\r\n* 6 EXPUNGE\r\n* 5 EXPUNGE\r\n");
+    CHECK(view.recent_count() == 1);
 }
