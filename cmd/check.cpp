@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "config/scan.hpp"
 #include "print.hpp"
 #include "root.hpp"
 #include "run/check.hpp"
@@ -33,14 +34,49 @@ void review(const route::Directory& directory, Problems& found) {
     }
 }
 
-std::vector<std::string> secret_files(Context& context, Problems& found) {
+// Where `key` of a file stands, from 1; 0 when it cannot be found.
+unsigned line_of(Context& context, const std::string& file, const std::string& key) {
+    const auto text =
+        disk::read_file(context.disk, store::Layout(context.root).from_root(file));
+    if (!text) return 0;
+    for (const auto& statement : config::scan(*text))
+        if (statement.kind == config::Statement::Kind::pair &&
+            statement.section == config::Statement::none &&
+            statement.pair.key == config::KeyPath{key})
+            return statement.number;
+    return 0;
+}
+
+// What a fetch file names and fetch would not find.
+void review_fetch(Context& context, const route::Directory& directory, const config::Fetch& fetch,
+                  Problems& found) {
+    const std::string file = "fetch/" + fetch.name + ".toml";
+    const auto wrong = [&](const char* key, std::string text) {
+        found.push_back({file, line_of(context, file, key), 0, std::move(text), true});
+    };
+    if (!directory.find(fetch.domain))
+        wrong("domain", fmt::format("'domain': {} has no file in domains/", fetch.domain));
+    const auto look = [&](const char* key, const std::string& named) {
+        if (named.empty()) return;
+        const auto text =
+            disk::read_file(context.disk, store::Layout(context.root).from_root(named));
+        if (!text) wrong(key, fmt::format("'{}': {}", key, text.error().text()));
+    };
+    look("password_file", fetch.password_file);
+    look("ca_file", fetch.ca_file);
+}
+
+std::vector<std::string> secret_files(Context& context, const route::Directory& directory,
+                                      Problems& found) {
     std::vector<std::string> files;
     auto domains = config::domain_names(context.disk, context.root);
     auto fetches = config::fetch_names(context.disk, context.root);
     for (const auto& name : domains.names) files.push_back("domains/" + name + ".toml");
     for (const auto& name : fetches.names) {
         files.push_back("fetch/" + name + ".toml");
-        append(found, config::load_fetch(context.disk, context.root, name).problems);
+        auto fetch = config::load_fetch(context.disk, context.root, name);
+        append(found, std::move(fetch.problems));
+        if (fetch.ok()) review_fetch(context, directory, *fetch.value, found);
     }
     append(found, std::move(fetches.problems));
     return files;
@@ -56,7 +92,7 @@ Problems everything(Context& context) {
     append(found, std::move(loaded.problems));
     review(loaded.directory, found);
     append(found, run::check_permissions(context.disk, context.root,
-                                         secret_files(context, found)));
+                                         secret_files(context, loaded.directory, found)));
     if (server.ok()) {
         append(found, run::check_listeners(known));
         append(found, run::check_tls(context.disk, context.root, known, context.clock.wall()));

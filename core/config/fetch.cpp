@@ -72,7 +72,10 @@ class FetchReader {
 
     void read_login(Section& top) {
         Credentials found = read_credentials(top, true);
-        if (found.login.empty() && !top.find("login")) top.error({1, 1}, "'login' is missing");
+        if (const Entry* entry = top.find("login"); !entry)
+            top.error({1, 1}, "'login' is missing");
+        else if (found.login.empty() && entry->value.is(Node::Kind::string))
+            top.error(entry->value.at, "'login' is empty");
         if (found.count() == 0)
             top.error(found.at, "one of 'password_command', 'password_file' and 'token_command' is "
                                 "needed");
