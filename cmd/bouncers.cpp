@@ -21,6 +21,8 @@ struct Row {
     std::optional<WallTime> last;
 };
 
+using Rows = std::unordered_map<std::string, Row*>;
+
 std::vector<Row> rows_of(const Root& root, const std::string& only, Date today) {
     std::vector<Row> rows;
     for (const auto& [name, domain] : root.directory.domains()) {
@@ -35,21 +37,30 @@ std::vector<Row> rows_of(const Root& root, const std::string& only, Date today) 
     return rows;
 }
 
+// Whom `event` turned away: the row of that very address, else of it without its tag. Under
+// `subdomains` the bouncer stands in the parent's file.
+Row* row_of(const Rows& by_address, const route::Directory& directory, const watch::Event& event) {
+    const bool no = event.what == watch::What::refused || event.what == watch::What::bounced;
+    if (!no || event.rule != "bouncer") return nullptr;
+    const auto address = mail::Address::parse_recipient(event.recipient);
+    const auto domain = address ? directory.speaks_for(address->domain()) : nullptr;
+    if (!domain) return nullptr;
+    for (const auto& local : {address->local_key(), address->without_tag().local_key()})
+        if (const auto found = by_address.find(mail::quote_local(local) + '@' + domain->name);
+            found != by_address.end())
+            return found->second;
+    return nullptr;
+}
+
 // How often each of them said no, from the journal.
 Result<> count(Context& context, const Root& root, std::vector<Row>& rows) {
-    std::unordered_map<std::string, Row*> by_address;
-    for (auto& row : rows)
-        by_address[row.bouncer->key + '@' + row.domain->name] = &row;
+    Rows by_address;
+    for (auto& row : rows) by_address[row.address] = &row;
     const auto read = read_events(context, root.layout, {}, [&](const watch::Event& event) {
-        const bool said_no = event.what == watch::What::refused && event.rule == "bouncer";
-        const auto address = said_no ? mail::Address::parse_recipient(event.recipient)
-                                     : Result<mail::Address>(fail("", ""));
-        if (!address) return;
-        auto found = by_address.find(address->key());
-        if (found == by_address.end()) found = by_address.find(address->without_tag().key());
-        if (found == by_address.end()) return;
-        ++found->second->turned_away;
-        found->second->last = std::max(found->second->last.value_or(event.when), event.when);
+        Row* const row = row_of(by_address, root.directory, event);
+        if (!row) return;
+        ++row->turned_away;
+        row->last = std::max(row->last.value_or(event.when), event.when);
     });
     if (!read) return tl::unexpected(read.error());
     return {};

@@ -132,6 +132,12 @@ Result<Address> Address::parse_recipient(std::string_view text) {
 
 bool Address::needs_smtputf8() const { return !all_ascii(local_); }
 
+std::string Address::key() const {
+    std::string text = quote_local(local_key_);
+    if (!domain_.empty()) text.append(1, '@').append(domain_);
+    return text;
+}
+
 std::string Address::wire() const {
     std::string text = quote_local(local_);
     if (!domain_.empty()) text.append(1, '@').append(domain_);

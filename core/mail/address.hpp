@@ -52,8 +52,9 @@ class Address {
     const std::string& local() const { return local_; }    // unquoted, otherwise as given
     const std::string& local_key() const { return local_key_; }  // canonical_local()
     const std::string& domain() const { return domain_; }  // canonical_domain()
-    // `local_key@domain`, or the bare local key: equal keys are the same address.
-    std::string key() const { return domain_.empty() ? local_key_ : local_key_ + '@' + domain_; }
+    // `local_key@domain` as it is written, quoted where it must be, or the bare local key: equal
+    // keys are the same address, and parse() reads one back.
+    std::string key() const;
 
     // True where a peer must offer SMTPUTF8 to be told this address (RFC 6531). A domain alone
     // never needs it: it can be told as A-labels, as wire() does.

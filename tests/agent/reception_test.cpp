@@ -62,6 +62,23 @@ TEST_CASE("A copy begins with its stamp and is otherwise octet for octet what wa
     CHECK(ends_in(text, "\r\n" + odd));
 }
 
+TEST_CASE("Delivered-To quotes what is an address only in quotes, and such a message is known again") {
+    for (const std::string local : {"\"john smith\"", "\"a,b\"", "\"a@b\"", "\"a\\\"b\"", "a..b"}) {
+        INFO(local);
+        Scene scene;
+        const std::string to = local + "@example.com";
+        CHECK(scene.deliver({.recipients = {to}, .content = plain}) ==
+              Replies{"250 2.1.5", "250 2.0.0"});
+        const std::string text = scene.only("example.com/@default");
+        const auto at = text.find("Delivered-To: ") + 14;
+        const auto named = mail::Address::parse(text.substr(at, text.find("\r\n", at) - at));
+        REQUIRE(named);
+        CHECK(*named == mail::Address::parse(to).value());
+        CHECK(scene.deliver({.recipients = {to}, .content = text}) ==
+              Replies{"250 2.1.5", "554 5.4.6"});
+    }
+}
+
 TEST_CASE("Each recipient gets a copy of their own that names nobody else") {
     Scene scene;
     CHECK(scene.deliver({.recipients = {"anne@example.com", "secret@example.com", "john@example.com",

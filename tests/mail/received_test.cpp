@@ -58,7 +58,7 @@ TEST_CASE("The first header of the list that stands above the topmost Received d
         {"x-rcpt-TO : <a@example.com>,\r\n\t<b@example.com>\r\n" + hop,
          "X-Rcpt-To: a@example.com b@example.com"},
         {"X-Rcpt-To: \"a,b\"@example.com, c@example.com\r\n" + hop,
-         "X-Rcpt-To: a,b@example.com c@example.com"},
+         "X-Rcpt-To: \"a,b\"@example.com c@example.com"},
         {"Envelope-To: Anne (of, us) <anne@example.com>, bob@example.com (x)\r\n" + hop,
          "Envelope-To: anne@example.com bob@example.com"},
         {"X-Envelope-To: <\"|/home/x\"> (uid 0)\r\n" + hop, "X-Envelope-To: ?<\"|/home/x\">"},
