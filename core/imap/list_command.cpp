@@ -87,6 +87,7 @@ struct Node {
     Folder folder;
     bool children = false;          // something exists below it
     bool subscribed_below = false;  // and something below it is subscribed to
+    bool unseen_below = false;      // … which itself is not listed
 };
 
 // All mailboxes with the levels above them, by name.
@@ -100,6 +101,20 @@ class Tree {
         });
     }
     const std::vector<Node>& nodes() const { return nodes_; }
+    // Marks what lies above those that are subscribed to and do not match.
+    template <class Matches>
+    void mark_unseen(Matches matches) {
+        std::vector<std::string_view> unseen;
+        for (const Node& each : nodes_)
+            if (each.folder.subscribed && !matches(each.folder.name))
+                unseen.push_back(each.folder.name);
+        std::sort(unseen.begin(), unseen.end());
+        for (Node& each : nodes_) {
+            const std::string above = each.folder.name + separator;
+            const auto at = std::lower_bound(unseen.begin(), unseen.end(), above);
+            each.unseen_below = at != unseen.end() && at->starts_with(above);
+        }
+    }
 
   private:
     Node& node(const std::string& name) {
@@ -154,7 +169,8 @@ std::optional<Listed> listed(const ListCommand& command, const Node& node) {
     const bool wanted = (!command.subscribed || folder.subscribed) &&
                         (!command.special_use || folder.use != SpecialUse::none);
     line.child_info = command.recursive && command.subscribed && node.subscribed_below;
-    if (!wanted && !line.child_info) return std::nullopt;
+    // RFC 5258 section 3.5: not because of children that are listed themselves.
+    if (!wanted && !(line.child_info && node.unseen_below)) return std::nullopt;
     if (!folder.exists && !node.children && !command.subscribed) return std::nullopt;
     line.attributes = attributes_of(command, node);
     return line;
@@ -243,7 +259,9 @@ bool matches(std::string_view pattern, std::string_view name) {
 
 std::vector<Listed> find_mailboxes(const ListCommand& command, std::vector<Folder> folders,
                                    bool lsub) {
-    const Tree tree(std::move(folders));
+    Tree tree(std::move(folders));
+    if (command.recursive)
+        tree.mark_unseen([&](const std::string& name) { return found(command, name); });
     std::vector<Listed> lines;
     for (const Node& node : tree.nodes()) {
         if (!found(command, node.folder.name)) continue;
