@@ -72,6 +72,9 @@ void ServerSession::append_piece(std::string_view octets) {
     append_->decoder.decode(octets, append_->octets);
     const bool last = reader_.literal_left() == 0;
     if (last) append_->decoder.end(append_->octets);
+    // RFC 3516 section 4.4: binary content is taken as it is, or not at all.
+    if (last && reader_.mark().binary && !append_->utf8 && append_->decoder.bare_lf())
+        append_->failed = "NO [UNKNOWN-CTE] Binary content with bare LFs cannot be kept";
     if (!last && append_->octets.size() < settings_.spill) return;
     ask<Verdict>(AppendOctets{std::exchange(append_->octets, {}), last},
                  [this](const Verdict& verdict) {
