@@ -177,6 +177,8 @@ imap::Vanished ImapAccess::take(const imap::VanishedSince& question) {
 imap::Verdict ImapAccess::take(const imap::Unselect& question) {
     Result<> done;
     if (selected_ && question.expunge) done = expunge(nullptr);
+    // Of a mailbox that was deleted or renamed in the meantime nothing is left to be removed.
+    if (!done && done.error().error == ENOENT) done = Result<>();
     selected_.reset();
     told_.reset();
     contents_.forget();

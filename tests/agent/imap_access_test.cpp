@@ -163,6 +163,21 @@ TEST_CASE("IMAP: what arrives is recent to the session that sees it first") {
     CHECK(first_recent(one) == 0);
 }
 
+TEST_CASE("IMAP: a mailbox that was deleted in the meantime is closed without complaint") {
+    Office office;
+    Session session = office.session();
+    REQUIRE(session.login() == Code::none);
+    for (const bool renamed : {false, true}) {
+        REQUIRE(session.verdict(imap::Create{"old", {}}) == Code::none);
+        REQUIRE(session.select("old").verdict.ok);
+        if (renamed)
+            REQUIRE(session.verdict(imap::Rename{"old", "new"}) == Code::none);
+        else
+            REQUIRE(session.verdict(imap::Delete{"old"}) == Code::none);
+        CHECK(session.verdict(imap::Unselect{true}) == Code::none);
+    }
+}
+
 TEST_CASE("IMAP: STATUS tells what the deleted ones hold") {
     Office office;
     office.deliver("cur/1.a,S=10,W=10:2,T");
