@@ -237,21 +237,22 @@ std::optional<ListCommand> parse_list(Lexer& words, bool utf8) {
 
 bool matches(std::string_view pattern, std::string_view name) {
     // INBOX and what is below it: the first level in any case.
-    std::string given(pattern);
-    const std::size_t level = std::min(given.find(separator), given.size());
-    if (level == 5 && same_word(std::string_view(given).substr(0, 5), "INBOX"))
-        given.replace(0, 5, "INBOX");
+    constexpr std::string_view inbox = "INBOX";
+    const bool below = name.starts_with(inbox) &&
+                       (name.size() == inbox.size() || name[inbox.size()] == separator);
+    const std::size_t any_case = below ? inbox.size() : 0;
     // reached[i]: the pattern so far can have eaten i octets of the name.
     std::vector<char> reached(name.size() + 1, 0);
     reached[0] = 1;
-    for (const char c : given) {
+    for (const char c : pattern) {
         if (c == '*' || c == '%') {
             for (std::size_t i = 0; i < name.size(); ++i)
                 if (reached[i] && (c == '*' || name[i] != separator)) reached[i + 1] = 1;
             continue;
         }
         for (std::size_t i = name.size(); i > 0; --i)
-            reached[i] = reached[i - 1] && name[i - 1] == c;
+            reached[i] = reached[i - 1] &&
+                         (name[i - 1] == c || (i <= any_case && same_word({&c, 1}, {&name[i - 1], 1})));
         reached[0] = 0;
     }
     return reached[name.size()] != 0;
