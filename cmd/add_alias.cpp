@@ -39,7 +39,7 @@ int run(Context& context, const Arguments& arguments) {
     const route::Domain& domain = change->domain();
     const std::string& key = address->local_key();
     if (const auto* alias = domain.alias(key)) {
-        if (same_targets(*alias, targets, domain.name)) return status::done;
+        if (same_targets(*alias, targets, domain.name)) return change->unchanged(context);
         return defined_otherwise(
             context, address->key(),
             fmt::format("{} says {}", place(domain.file, alias->line),

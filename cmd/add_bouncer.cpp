@@ -37,8 +37,11 @@ int run(Context& context, const Arguments& arguments) {
     const route::Domain& domain = change->domain();
     const std::string& key = address->local_key();
     if (const auto* bouncer = domain.bouncer(key)) {
-        const bool same = (!text || *text == bouncer->text) && (!until || until == bouncer->until);
-        return same ? status::done : differs(context, address->key(), domain, *bouncer);
+        const bool same = (!text || *text == bouncer->text) &&
+                          (until ? until == bouncer->until
+                                 : bouncer->in_force(local_date(context.clock.wall())));
+        return same ? change->unchanged(context)
+                    : differs(context, address->key(), domain, *bouncer);
     }
     std::vector<config::Change> changes;
     changes.push_back(config::Set{{"bouncer", key, "text"},

@@ -61,7 +61,7 @@ int run(Context& context, const Arguments& arguments) {
     const std::string file = "domains/" + *name + ".toml", path = layout.domain_file(*name);
     if (!dry_run)
         if (auto done = forget_removal(context, *name); !done) return context.fail(done.error());
-    if (disk::exists(context.disk, path)) return status::done;
+    if (disk::exists(context.disk, path)) return unchanged(context, file, dry_run);
     const std::string text = new_file(*name);
     if (!dry_run) {
         auto done = disk::make_directories(context.disk, layout.domains_dir(), 0750);

@@ -65,7 +65,7 @@ class Adder {
         if (!lock) return lock.error();
         auto text = edited();
         if (!text) return text.error();
-        if (unchanged_) return status::done;
+        if (unchanged_) return unchanged(context_, file(), dry_run_);
         if (const int status = look(*text); status != status::done) return status;
         return write(*text);
     }

@@ -12,8 +12,8 @@ namespace {
 
 // An address that is there already: the same again is fine, anything else is told.
 int already(Context& context, const Arguments& arguments, const std::string& address,
-            const route::Domain& domain, const route::Mailbox& mailbox) {
-    const std::string where = place(domain.file, mailbox.line);
+            const DomainChange& change, const route::Mailbox& mailbox) {
+    const std::string where = place(change.domain().file, mailbox.line);
     if (const auto quota = arguments.option("--quota"))
         if (*config::parse_size(*quota) != mailbox.quota)
             return defined_otherwise(context, address, where + " has another quota",
@@ -25,7 +25,7 @@ int already(Context& context, const Arguments& arguments, const std::string& add
             return defined_otherwise(context, address, where + " has another password",
                                      fmt::format("'mailhandler passwd {}' changes it", address));
     }
-    return status::done;
+    return change.unchanged(context);
 }
 
 int add(Context& context, const Arguments& arguments, DomainChange& change,
@@ -61,7 +61,7 @@ int run(Context& context, const Arguments& arguments) {
     const route::Domain& domain = change->domain();
     const std::string& key = address->local_key();
     if (const auto* mailbox = domain.mailbox(key))
-        return already(context, arguments, address->key(), domain, *mailbox);
+        return already(context, arguments, address->key(), *change, *mailbox);
     if (const auto* alias = domain.alias(key))
         return defined_otherwise(
             context, address->key(),

@@ -29,6 +29,11 @@ void print_difference(Context& context, const std::string& file, std::string_vie
         context.out << difference;
 }
 
+int unchanged(Context& context, const std::string& file, bool dry_run) {
+    print_difference(context, file, "", "", dry_run);
+    return status::done;
+}
+
 int defined_otherwise(Context& context, std::string_view what, const std::string& where,
                       std::string_view next) {
     return context.fail(status::configuration,
@@ -51,6 +56,10 @@ Answer<DomainChange> DomainChange::begin(Context& context, const std::string& do
                                  fmt::format("mend domains/{}.toml first", domain)));
     change.domain_ = std::move(*loaded.value);
     return change;
+}
+
+int DomainChange::unchanged(Context& context) const {
+    return cmd::unchanged(context, domain_.file, dry_run_);
 }
 
 Answer<bool> DomainChange::make(Context& context, const std::vector<config::Change>& changes) {

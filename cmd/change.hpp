@@ -20,8 +20,11 @@ class DomainChange {
     const route::Domain& domain() const { return domain_; }
 
     // Makes the changes and prints the difference. True when the file is another now (or, in a dry
-    // run, would be); false, and nothing printed, when it says all of this already.
+    // run, would be); false, and in text nothing printed, when it says all of this already.
     Answer<bool> make(Context& context, const std::vector<config::Change>& changes);
+
+    // Tells that the file says all of it already: done, in text without a word.
+    int unchanged(Context& context) const;
 
   private:
     DomainChange() = default;
@@ -34,6 +37,9 @@ class DomainChange {
 // A whole file made, changed or removed: the difference on standard output, as text or JSON.
 void print_difference(Context& context, const std::string& file, std::string_view before,
                       std::string_view after, bool dry_run);
+
+// Done, and `file` is as it was: nothing in text, "changed": false in JSON.
+int unchanged(Context& context, const std::string& file, bool dry_run);
 
 // The lock every edit takes; nothing in a dry run.
 Answer<std::unique_ptr<disk::Lock>> edit_lock(Context& context, bool dry_run);

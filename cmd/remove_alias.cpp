@@ -16,7 +16,7 @@ int run(Context& context, const Arguments& arguments) {
     auto change = DomainChange::begin(context, address->domain(), arguments.has("--dry-run"));
     if (!change) return change.error();
     const auto* alias = change->domain().alias(address->local_key());
-    if (!alias) return status::done;
+    if (!alias) return change->unchanged(context);
     const auto made = change->make(context, {config::Unset{{"alias", alias->spelling}}});
     if (!made) return made.error();
     context.say(fmt::format("mail to {} is now for the domain's default mail handler, which says "

@@ -14,7 +14,7 @@ int run(Context& context, const Arguments& arguments) {
     auto change = DomainChange::begin(context, address->domain(), arguments.has("--dry-run"));
     if (!change) return change.error();
     const auto* bouncer = change->domain().bouncer(address->local_key());
-    if (!bouncer) return status::done;
+    if (!bouncer) return change->unchanged(context);
     const auto made = change->make(context, {config::Unset{{"bouncer", bouncer->spelling}}});
     if (!made) return made.error();
     context.hint(fmt::format("'mailhandler explain {}' tells what becomes of its mail now",

@@ -61,6 +61,8 @@ int run(Context& context, const Arguments& arguments) {
                 return context.fail(done.error());
         print_difference(context, "domains/" + *name + ".toml", *text, "", dry_run);
         warn_of_mentions(context, *name, "is then an address elsewhere");
+    } else {
+        unchanged(context, "domains/" + *name + ".toml", dry_run);
     }
     if (dry_run) return status::done;
     // Also where the file was gone: mail that an interrupted removal left behind.

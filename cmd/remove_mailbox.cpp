@@ -39,11 +39,19 @@ Answer<std::vector<config::Change>> successor(Context& context, const std::strin
 Answer<bool> change_file(Context& context, const std::string& then, const mail::Address& address,
                          DomainChange& change) {
     const auto* mailbox = change.domain().mailbox(address.local_key());
-    if (!mailbox) return false;
+    if (!mailbox) {
+        change.unchanged(context);
+        return false;
+    }
     auto changes = successor(context, then, address);
     if (!changes) return stop(changes.error());
-    // A bouncer that is there keeps its own words.
-    if (then == "bouncer" && change.domain().bouncer(address.local_key())) changes->clear();
+    // A bouncer that is there keeps its own words; one that is over is in force again.
+    const auto* bouncer = change.domain().bouncer(address.local_key());
+    if (then == "bouncer" && bouncer) {
+        changes->clear();
+        if (!bouncer->in_force(local_date(context.clock.wall())))
+            changes->push_back(config::Unset{{"bouncer", bouncer->spelling, "until"}});
+    }
     changes->insert(changes->begin(), config::Unset{{"mailbox", mailbox->spelling}});
     return change.make(context, *changes);
 }

@@ -164,7 +164,7 @@ int run(Context& context, const Arguments& arguments) {
     if (!change) return change.error();
     const auto changes = changes_for(context, *wish, change->domain().fallback);
     if (!changes) return changes.error();
-    if (changes->empty()) return status::done;
+    if (changes->empty()) return change->unchanged(context);
     if (const auto made = change->make(context, *changes); !made) return made.error();
     if (wish->action == "deliver" && change->domain().fallback.password.empty()) {
         context.say("it has no password: mail is kept, but nobody can collect it");
