@@ -41,13 +41,27 @@ bool is_text(const mail::MimePart& part) {
            (part.type.is("text") || part.type.is("message"));
 }
 
+// A field's value as its reader sees it: decoded, and where it was folded, one space.
+std::string as_read(const mail::Field& field) {
+    const std::string_view body = field.body;
+    std::string text;
+    for (std::size_t at = 0; at < body.size();) {
+        const std::size_t fold = std::min(body.find_first_of("\r\n", at), body.size());
+        text += body.substr(at, fold - at);
+        at = std::min(body.find_first_not_of("\r\n\t ", fold), body.size());
+        if (fold < at) text += ' ';
+    }
+    std::replace(text.begin(), text.end(), '\t', ' ');
+    return mail::decode_words(mail::unfold(text));
+}
+
 // Feeds the fields of a header, decoded, to a finder.
 void search_header(std::string_view header, mail::CaselessFinder& finder) {
     mail::HeaderScan scan(header);
     while (const auto field = scan.next()) {
         finder.feed(field->name);
         finder.feed(": ");
-        finder.feed(mail::decode_words(field->value()));
+        finder.feed(as_read(*field));
         finder.feed("\n");
         if (finder.found()) return;
     }
@@ -135,7 +149,7 @@ class SearchMatcher::Subject {
         while (const auto field = scan.next()) {
             if (!field->is(key.asked->field)) continue;
             mail::CaselessFinder finder(key.text);
-            finder.feed(mail::decode_words(field->value()));
+            finder.feed(as_read(*field));
             if (finder.found()) return true;
         }
         return false;

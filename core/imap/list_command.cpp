@@ -238,8 +238,8 @@ std::optional<ListCommand> parse_list(Lexer& words, bool utf8) {
 bool matches(std::string_view pattern, std::string_view name) {
     // INBOX and what is below it: the first level in any case.
     constexpr std::string_view inbox = "INBOX";
-    const bool below = name.starts_with(inbox) &&
-                       (name.size() == inbox.size() || name[inbox.size()] == separator);
+    const bool below =
+        name.starts_with(inbox) && (name.size() == inbox.size() || name[inbox.size()] == separator);
     const std::size_t any_case = below ? inbox.size() : 0;
     // reached[i]: the pattern so far can have eaten i octets of the name.
     std::vector<char> reached(name.size() + 1, 0);
@@ -251,8 +251,9 @@ bool matches(std::string_view pattern, std::string_view name) {
             continue;
         }
         for (std::size_t i = name.size(); i > 0; --i)
-            reached[i] = reached[i - 1] &&
-                         (name[i - 1] == c || (i <= any_case && same_word({&c, 1}, {&name[i - 1], 1})));
+            reached[i] =
+                reached[i - 1] &&
+                (name[i - 1] == c || (i <= any_case && same_word({&c, 1}, {&name[i - 1], 1})));
         reached[0] = 0;
     }
     return reached[name.size()] != 0;

@@ -211,6 +211,20 @@ TEST_CASE("messages are searched as people read them") {
     CHECK(session.search(header("Subject", "x"), "X-NONE").verdict.code == imap::Code::bad_charset);
 }
 
+TEST_CASE("where a header is folded, a search sees one space") {
+    Session session;
+    session.put("1.a",
+                "Subject: a long\r\n\tsubject \t=?utf-8?q?in_?=\r\n\t=?utf-8?q?lines?=\r\n"
+                "X-Other:\r\n one\r\n    two\tthree\r\n\r\nbody\r\n");
+    session.put("2.b", "Subject: a long\n\n\tsubject\n");
+    CHECK(session.found(header("Subject", "long subject")) == Uids{1});
+    CHECK(session.found(header("Subject", "in lines")) == Uids{1});
+    CHECK(session.found(header("Subject", "longsubject")).empty());
+    CHECK(session.found(header("X-Other", "one two three")) == Uids{1});
+    CHECK(session.found(text(Kind::text, "X-Other: one two")) == Uids{1});
+    CHECK(session.found(text(Kind::text, "a long subject")) == Uids{1});
+}
+
 TEST_CASE("messages are sorted and threaded by their headers") {
     Session session;
     session.put("1.a",
