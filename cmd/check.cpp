@@ -34,36 +34,42 @@ void review(const route::Directory& directory, Problems& found) {
     }
 }
 
-// Where `key` of a file stands, from 1; 0 when it cannot be found.
-unsigned line_of(Context& context, const std::string& file, const std::string& key) {
+// Where `wanted` of a file stands, from 1; 0 when it cannot be found.
+unsigned line_of(Context& context, const std::string& file, const config::KeyPath& wanted) {
     const auto text =
         disk::read_file(context.disk, store::Layout(context.root).from_root(file));
     if (!text) return 0;
-    for (const auto& statement : config::scan(*text))
-        if (statement.kind == config::Statement::Kind::pair &&
-            statement.section == config::Statement::none &&
-            statement.pair.key == config::KeyPath{key})
-            return statement.number;
+    const auto statements = config::scan(*text);
+    for (const auto& statement : statements) {
+        if (statement.kind != config::Statement::Kind::pair) continue;
+        config::KeyPath key;
+        if (statement.section != config::Statement::none)
+            key = statements[statement.section].header;
+        key.insert(key.end(), statement.pair.key.begin(), statement.pair.key.end());
+        if (key == wanted) return statement.number;
+    }
     return 0;
+}
+
+// A file that `key` names, seen from the root.
+void look_at_named(Context& context, const std::string& file, const config::KeyPath& key,
+                   const std::string& named, Problems& found) {
+    if (named.empty()) return;
+    const auto text = disk::read_file(context.disk, store::Layout(context.root).from_root(named));
+    if (!text)
+        found.push_back({file, line_of(context, file, key), 0,
+                         fmt::format("'{}': {}", key.back(), text.error().text()), true});
 }
 
 // What a fetch file names and fetch would not find.
 void review_fetch(Context& context, const route::Directory& directory, const config::Fetch& fetch,
                   Problems& found) {
     const std::string file = "fetch/" + fetch.name + ".toml";
-    const auto wrong = [&](const char* key, std::string text) {
-        found.push_back({file, line_of(context, file, key), 0, std::move(text), true});
-    };
     if (!directory.find(fetch.domain))
-        wrong("domain", fmt::format("'domain': {} has no file in domains/", fetch.domain));
-    const auto look = [&](const char* key, const std::string& named) {
-        if (named.empty()) return;
-        const auto text =
-            disk::read_file(context.disk, store::Layout(context.root).from_root(named));
-        if (!text) wrong(key, fmt::format("'{}': {}", key, text.error().text()));
-    };
-    look("password_file", fetch.password_file);
-    look("ca_file", fetch.ca_file);
+        found.push_back({file, line_of(context, file, {"domain"}), 0,
+                         fmt::format("'domain': {} has no file in domains/", fetch.domain), true});
+    look_at_named(context, file, {"password_file"}, fetch.password_file, found);
+    look_at_named(context, file, {"ca_file"}, fetch.ca_file, found);
 }
 
 std::vector<std::string> secret_files(Context& context, const route::Directory& directory,
@@ -96,6 +102,8 @@ Problems everything(Context& context) {
     if (server.ok()) {
         append(found, run::check_listeners(known));
         append(found, run::check_tls(context.disk, context.root, known, context.clock.wall()));
+        look_at_named(context, "mailhandler.toml", {"outbound", "password_file"},
+                      known.outbound.password_file, found);
     }
     if (loaded.directory.domains().empty())
         found.push_back({"domains", 0, 0, "there is no domain yet: 'mailhandler add-domain D'",
