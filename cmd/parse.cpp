@@ -114,6 +114,7 @@ void assign(Parsed& parsed, const Slots& slots) {
 
 Parsed parse(const std::vector<std::string>& words) {
     Parsed parsed;
+    const auto end = std::find(words.begin(), words.end(), "--");  // only words stand behind it
     CLI::App top;
     top.set_help_flag();
     top.allow_extras();
@@ -128,7 +129,7 @@ Parsed parse(const std::vector<std::string>& words) {
         add_command(top, all.back());
     }
     try {
-        top.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+        top.parse(std::vector<std::string>(std::make_reverse_iterator(end), words.rend()));
     } catch (const CLI::ArgumentMismatch& error) {
         // "--root: 1 required TEXT missing", "--text: Expected 1 …": its first word is the option's name.
         const std::string text = error.what();
@@ -138,8 +139,11 @@ Parsed parse(const std::vector<std::string>& words) {
     }
     const auto named = std::find_if(all.begin(), all.end(),
                                     [](const Slots& slots) { return slots.app->parsed(); });
+    auto stray = top.remaining();
+    const auto behind = end == words.end() ? end : end + 1;
+    auto& rest = named != all.end() ? named->words : stray;
+    rest.insert(rest.end(), behind, words.end());
     if (named != all.end()) parsed.command = named->command;
-    const auto stray = top.remaining();
     if (parsed.error.empty() && !stray.empty()) complain_of_stray(parsed, stray.front());
     const bool asks = parsed.help || parsed.version;
     if (parsed.error.empty() && parsed.command && !asks) assign(parsed, *named);

@@ -41,6 +41,18 @@ TEST_CASE("a command line that makes no sense is told with what was probably mea
     }
 }
 
+TEST_CASE("Behind -- there are only words") {
+    const Parsed parsed = parse({"add-alias", "--dry-run", "--", "-x@example.com", "--json", "--"});
+    CHECK(parsed.error == "");
+    CHECK(!parsed.json);
+    CHECK(parsed.arguments.has("--dry-run"));
+    CHECK(parsed.arguments.one("ADDR") == "-x@example.com");
+    CHECK(parsed.arguments.all("TARGET") == std::vector<std::string>{"--json", "--"});
+    CHECK(parse({"help", "--"}).error == "");
+    CHECK(parse({"--", "hlep"}).hint == "did you mean 'help'?");
+    CHECK(parse({"add-alias", "-x", "--", "y"}).error == "there is no option '-x'");
+}
+
 TEST_CASE("help is given even where the rest of the line is not finished") {
     const Parsed parsed = parse({"version", "--help"});
     CHECK(parsed.error == "");
