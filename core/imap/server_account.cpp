@@ -63,20 +63,26 @@ bool take_entries(Lexer& words, MetadataWish& wish) {
 
 }  // namespace
 
-// One root for the whole account: "".
-void ServerSession::ask_quota() {
-    ask<Quota>(GetQuota{}, [this](const Quota& quota) {
+// One root for the whole account, "", where it has a limit: RFC 9208 knows no root without
+// a resource. Of a mailbox (GETQUOTAROOT) the root is told as well.
+void ServerSession::ask_quota(std::optional<std::string> mailbox) {
+    ask<Quota>(GetQuota{}, [this, mailbox = std::move(mailbox)](const Quota& quota) {
         if (!quota.verdict.ok) return complete(quota.verdict, {});
+        if (!quota.limit && !mailbox) return no("[NONEXISTENT] There is no quota");
         std::string& text = out_.text();
-        text += "* QUOTA \"\" (";
+        if (mailbox) {
+            text += "* QUOTAROOT ";
+            append_mailbox(text, *mailbox, utf8_);
+            text += quota.limit ? " \"\"\r\n" : "\r\n";
+        }
         if (quota.limit) {
             // In units of 1024 octets (RFC 9208 section 5.1).
-            text += "STORAGE ";
+            text += "* QUOTA \"\" (STORAGE ";
             append_number(text, (quota.used + 1023) / 1024);
             text += ' ';
             append_number(text, *quota.limit / 1024);
+            text += ")\r\n";
         }
-        text += ")\r\n";
         complete("OK That is the quota");
     });
 }
@@ -86,17 +92,13 @@ void ServerSession::getquota(Lexer& words) {
     if (!root) return bad("GETQUOTA needs a quota root");
     if (!ends(words)) return;
     if (!root->empty()) return no("[NONEXISTENT] The only quota root is \"\"");
-    ask_quota();
+    ask_quota(std::nullopt);
 }
 
 void ServerSession::getquotaroot(Lexer& words) {
     if (!words.space()) return bad("A mailbox name is needed");
-    const auto name = take_mailbox(words);
-    if (!name || !ends(words)) return;
-    out_.text() += "* QUOTAROOT ";
-    append_mailbox(out_.text(), *name, utf8_);
-    out_.text() += " \"\"\r\n";
-    ask_quota();
+    auto name = take_mailbox(words);
+    if (name && ends(words)) ask_quota(std::move(name));
 }
 
 void ServerSession::setquota(Lexer&) { no("[NOPERM] The quota is set by who runs the server"); }

@@ -165,7 +165,7 @@ class ServerSession {
     void getquota(Lexer& words);
     void getquotaroot(Lexer& words);
     void setquota(Lexer& words);
-    void ask_quota();
+    void ask_quota(std::optional<std::string> mailbox);
     void getmetadata(Lexer& words);
     void setmetadata(Lexer& words);
     void tell_metadata(MetadataWish wish, const Annotations& answer);
