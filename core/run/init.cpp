@@ -20,7 +20,7 @@ hostname   = "{hostname}"
 smtp   = ["{address}:{smtp}"]
 pop3   = ["{address}:{pop3}"]
 # pop3s = ["{address}:{pop3s}"]
-# lmtp  = ["127.0.0.1:24"]
+# lmtp  = ["127.0.0.1:{lmtp}"]
 # submission = ["{address}:{submission}"]   # your own users send, after logging in
 imap   = ["{address}:{imap}"]
 # imaps = ["{address}:{imaps}"]
@@ -93,7 +93,8 @@ std::string server_text(const InitOptions& options) {
     std::string text =
         fmt::format(server_format, fmt::arg("hostname", options.hostname),
                     fmt::arg("address", own ? "0.0.0.0" : "127.0.0.1"),
-                    fmt::arg("smtp", own ? 25 : 2525), fmt::arg("submission", own ? 587 : 2587),
+                    fmt::arg("smtp", own ? 25 : 2525), fmt::arg("lmtp", own ? 24 : 2524),
+                    fmt::arg("submission", own ? 587 : 2587),
                     fmt::arg("pop3", own ? 110 : 2110), fmt::arg("pop3s", own ? 995 : 2995),
                     fmt::arg("imap", own ? 143 : 2143), fmt::arg("imaps", own ? 993 : 2993));
     if (options.root == packaged_root) text += packaged_paths;
