@@ -57,7 +57,12 @@ void HeaderSurvey::add(Header& header, const mail::HeaderReading& reading, bool 
     for (const mail::HeaderReading::Named& named : reading.recipients) {
         const auto judged = [&] {
             const Fate fate = judge_recipient(fetch_, directory_, today_, named.address, "");
-            return Value{0, fate.placed(), fate_text(fate)};
+            // One value stands for many messages: whose sender is told, each message says itself.
+            const bool bounces =
+                std::any_of(fate.ends.begin(), fate.ends.end(), [](const End& end) {
+                    return std::holds_alternative<Bounced>(end);
+                });
+            return Value{0, fate.placed(), bounces ? "bounced or held" : fate_text(fate)};
         };
         placed |= note(header, named.address.given(), judged);
     }
