@@ -14,7 +14,8 @@ namespace mailhandler::store {
 
 namespace {
 
-constexpr std::string_view removed = "..mailhandler-removed.";  // no name of a folder: an empty level
+constexpr std::string_view removed =
+    "..mailhandler-removed.";  // no name of a folder: an empty level
 
 bool is_inbox(std::string_view name) {
     constexpr std::string_view inbox = "INBOX";
@@ -103,7 +104,8 @@ Result<std::vector<std::string>> Folders::names() const {
         if (entry.kind != disk::Kind::directory || entry.name.size() < 2 || entry.name[0] != '.')
             continue;
         auto name = mail::from_modified_utf7(std::string_view(entry.name).substr(1));
-        if (name && is_name(*name) && is_folder(account_ + '/' + entry.name))
+        // A directory .INBOX is no mailbox: INBOX is the account's own.
+        if (name && is_name(*name) && !is_inbox(*name) && is_folder(account_ + '/' + entry.name))
             names.push_back(std::move(*name));
     }
     std::sort(names.begin(), names.end());
@@ -133,8 +135,7 @@ Result<std::vector<Folder>> Folders::list() {
         if (!exists) continue;
         const std::string told = use_of(*directory(name));
         for (const Use& use : uses)
-            if (told == use.attribute && taken.insert(use.use).second)
-                folders.back().use = use.use;
+            if (told == use.attribute && taken.insert(use.use).second) folders.back().use = use.use;
     }
     for (Folder& folder : folders)
         for (const Use& use : uses)
@@ -154,7 +155,8 @@ Result<> Folders::create(std::string_view name, SpecialUse use) {
         if (!folders) return tl::unexpected(folders.error());
         for (const Folder& each : *folders)
             if (each.use == use)
-                return fail_errno(*path, fmt::format("cannot have that use, {} has it", each.name), EADDRINUSE);
+                return fail_errno(*path, fmt::format("cannot have that use, {} has it", each.name),
+                                  EADDRINUSE);
     }
     if (auto made = make_inbox(); !made) return made;
     if (auto made = disk_.make_directory(*path); !made) return made;

@@ -69,6 +69,15 @@ TEST_CASE("what is no name is refused, and what is no folder is not shown") {
     CHECK(house.list() == "INBOX ");
 }
 
+TEST_CASE("a directory called .INBOX is not INBOX a second time") {
+    House house;
+    for (const char* name : {"/mail/.INBOX", "/mail/.inbox"}) {
+        REQUIRE(house.disk.make_directory(name, 0700));
+        REQUIRE(house.disk.make_directory(std::string(name) + "/cur", 0700));
+    }
+    CHECK(house.list() == "INBOX ");
+}
+
 TEST_CASE("special uses are told by name, or as a folder was made with") {
     House house;
     for (const char* name : {"Sent", "Trash", "Drafts", "Papierkorb", "Archive"})
