@@ -55,16 +55,23 @@ std::string as_read(const mail::Field& field) {
     return mail::decode_words(mail::unfold(text));
 }
 
-// Feeds the fields of a header, decoded, to a finder.
+// Feeds the fields of a header, decoded, to a finder, and what stands between them and is none.
 void search_header(std::string_view header, mail::CaselessFinder& finder) {
     mail::HeaderScan scan(header);
+    std::size_t behind = 0;  // the field before
+    const auto feed_until = [&](std::size_t begin) {
+        if (begin > behind) finder.feed(mail::decode_words(header.substr(behind, begin - behind)));
+        behind = scan.position();
+    };
     while (const auto field = scan.next()) {
+        feed_until(static_cast<std::size_t>(field->raw.data() - header.data()));
         finder.feed(field->name);
         finder.feed(": ");
         finder.feed(as_read(*field));
         finder.feed("\n");
         if (finder.found()) return;
     }
+    feed_until(scan.position());
 }
 
 }  // namespace

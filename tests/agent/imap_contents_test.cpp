@@ -225,6 +225,18 @@ TEST_CASE("where a header is folded, a search sees one space") {
     CHECK(session.found(text(Kind::text, "a long subject")) == Uids{1});
 }
 
+TEST_CASE("lines of a header that are no fields are searched as text") {
+    Session session;
+    session.put("1.a", "Subject: a\nno field here\nX: y\nlast words\n\nbody\n");
+    session.put("2.b", "all body, no header\nMore of it\n");
+    CHECK(session.found(text(Kind::text, "No Field")) == Uids{1});
+    CHECK(session.found(text(Kind::text, "last WORDS")) == Uids{1});
+    CHECK(session.found(text(Kind::text, "all body")) == Uids{2});
+    CHECK(session.found(text(Kind::text, "more of")) == Uids{2});
+    CHECK(session.found(text(Kind::text, "body")) == Uids{1, 2});
+    CHECK(session.found(text(Kind::text, "y")) == Uids{1, 2});
+}
+
 TEST_CASE("messages are sorted and threaded by their headers") {
     Session session;
     session.put("1.a",
