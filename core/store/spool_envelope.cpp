@@ -257,11 +257,13 @@ std::optional<QueueName> queue_name(std::string_view file) {
     if (first == fields.npos || second == fields.npos) return {};
     QueueName name{fields.substr(0, first), 0, fields.substr(second + 1)};
     const std::string_view number = fields.substr(first + 1, second - first - 1);
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), name.next);
-    // One time, one spelling: no sign, no leading zero, nothing a clock cannot say.
-    if (error != std::errc() || end != number.data() + number.size() || name.next < 0 ||
-        name.next > 9'000'000'000 || (number.size() > 1 && number.front() == '0'))
+    // One time, one spelling: no sign (not even of a zero), no leading zero, nothing a clock cannot say.
+    std::uint64_t next = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), next);
+    if (error != std::errc() || end != number.data() + number.size() || next > 9'000'000'000 ||
+        (number.size() > 1 && number.front() == '0'))
         return {};
+    name.next = static_cast<std::int64_t>(next);
     if (!is_spool_id(name.id) || name.destination.empty()) return {};
     if (name.destination != long_destination && !decode_name(name.destination)) return {};
     return name;

@@ -2,19 +2,15 @@
 // Seeds: tests/fuzz/corpus/spool.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.hpp"
 #include "store/spool_envelope.hpp"
 
 using namespace mailhandler::store;
 
 namespace {
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
 
 class Text final : public mailhandler::disk::File {
   public:

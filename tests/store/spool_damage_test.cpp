@@ -60,14 +60,14 @@ TEST_CASE("Foreign names are told, not listed") {
     const SetClock clock;
     Spool spool(disk, layout, clock);
     const auto id = add(spool, {"x@a.example"}).value();
-    for (const char* name : {"notes.txt", "a.msg", "a,b,c.msg", "a,01,x.msg", "a,-1,x.msg",
+    for (const char* name : {"notes.txt", "a.msg", "a,b,c.msg", "a,01,x.msg", "a,-1,x.msg", "a,-0,x.msg",
                              "a,1,X.msg", "a,1,.msg", ",1,x.msg", "a,99999999999,x.msg"})
         REQUIRE(disk.create(std::string("/root/queue/") + name, 0600));
     std::vector<Fault> damaged;
     const auto due = spool.list(&damaged);
     REQUIRE(due);
     CHECK(due->size() == 1);
-    CHECK(damaged.size() == 8);
+    CHECK(damaged.size() == 9);
     CHECK(spool.load("../x").error().error == ENOENT);
     CHECK(spool.open("../../etc/passwd").error().error == ENOENT);
     CHECK(spool.remove("").error().error == ENOENT);
