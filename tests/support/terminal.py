@@ -1,5 +1,6 @@
 """The program on a pseudo-terminal, for tests of what it asks and draws there."""
 
+import codecs
 import os
 import pathlib
 import pty
@@ -14,6 +15,7 @@ class Terminal:
 
     def __init__(self, root, *words):
         self.seen = ""
+        self.characters = codecs.getincrementaldecoder("utf-8")()  # a read may end within one
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execv(BINARY, [BINARY, "--root", str(root), *words])
@@ -25,25 +27,23 @@ class Terminal:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.fd], [], [], left)[0]:
                 raise AssertionError(f"no {text!r} in {self.seen!r}")
-            try:
-                data = os.read(self.fd, 4096)
-            except OSError:
-                data = b""
-            if not data:
+            if not self.read():
                 raise AssertionError(f"no {text!r} at the end of {self.seen!r}")
-            self.seen += data.decode()
+
+    def read(self):
+        """What comes next; False at the end."""
+        try:
+            data = os.read(self.fd, 4096)
+        except OSError:
+            data = b""
+        self.seen += self.characters.decode(data, final=not data)
+        return bool(data)
 
     def type(self, text):
         os.write(self.fd, text.encode())
 
     def status(self):
-        while True:
-            try:
-                data = os.read(self.fd, 4096)
-            except OSError:
-                break
-            if not data:
-                break
-            self.seen += data.decode()
+        while self.read():
+            pass
         os.close(self.fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
