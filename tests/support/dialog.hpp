@@ -115,7 +115,7 @@ class Stage {
         for (int actions = 0; !closed_ && !tls_; ++actions) {
             if (actions > 100000) return complain("it never reads and never closes");
             auto action = session_.next(now_);
-            if (!std::visit([this](auto& what) { return act(what); }, action)) return;
+            if (!std::visit([this](auto& what) { return this->act(what); }, action)) return;
         }
     }
     bool act(wire::Send& send) {
