@@ -26,7 +26,8 @@ struct Resync {
     UidSet known;
 };
 
-// SELECT, EXAMINE. What was selected before is not any more, even when this fails. → Selected
+// SELECT, EXAMINE. What was selected before is not any more, even when this fails: as it does with an
+// empty name, which stands for one that can be no mailbox's. → Selected
 struct Select {
     std::string name;
     bool read_only = false;

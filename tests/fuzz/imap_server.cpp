@@ -85,7 +85,7 @@ struct Owner {
         return imap::Verdict{};
     }
     A take(imap::Select& question) {
-        name(question.name);
+        if (!question.name.empty()) name(question.name);
         news = {};
         selected = question.name == "INBOX";
         imap::Selected answer;
