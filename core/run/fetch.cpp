@@ -119,7 +119,6 @@ class Fetcher {
 
     void run() {
         raise_descriptor_limit();
-        share_one_small_heap();
         const net::Signals signals(loop_, [this](int signal) { signalled(signal); });
         loop_.spawn(tick(), options_.log, "fetch");
         if (options_.watch) {
@@ -244,6 +243,7 @@ class Fetcher {
 }  // namespace
 
 Result<> fetch(disk::Disk& disk, const Clock& clock, Random& random, const FetchOptions& options) {
+    share_one_small_heap();
     const auto server = config::load_server(disk, options.root);
     tell(options.log, server.problems);
     if (!server.ok()) return fail(options.root + "/mailhandler.toml", "cannot be loaded", false);

@@ -4,23 +4,13 @@
 
 #include <algorithm>
 
+#include "support/memory_body.hpp"
+
 namespace mailhandler::test {
 
 namespace {
 
 using namespace imap;
-
-class MemoryBody final : public wire::Body {
-  public:
-    explicit MemoryBody(std::string text) : text_(std::move(text)) {}
-    std::uint64_t size() const override { return text_.size(); }
-    Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) override {
-        return text_.copy(into, size, offset);
-    }
-
-  private:
-    std::string text_;
-};
 
 std::string text_of(const std::vector<Uid>& uids) {
     UidSet set;

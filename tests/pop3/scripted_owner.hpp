@@ -10,21 +10,9 @@
 #include "pop3/server_session.hpp"
 #include "support/collector.hpp"
 #include "support/dialog.hpp"
+#include "support/memory_body.hpp"
 
 namespace mailhandler::test {
-
-// A message in memory.
-class MemoryBody final : public wire::Body {
-  public:
-    explicit MemoryBody(std::string text) : text_(std::move(text)) {}
-    std::uint64_t size() const override { return text_.size(); }
-    Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) override {
-        return text_.copy(into, size, offset);
-    }
-
-  private:
-    std::string text_;
-};
 
 // A: MayLogin anne wrong => refused No such login
 // A: Open => uid-1 Subject: a\r\n\r\nbody\r\n       a message; or "in_use text"

@@ -48,7 +48,7 @@ Outgoing outgoing(const std::string& line) {
         message.recipients[0].orcpt = "rfc822;x@example.org";
     }
     const std::string body = parts[2].substr(1, parts[2].find_last_not_of(' '));
-    message.body = std::make_shared<TextBody>(body);
+    message.body = std::make_shared<MemoryBody>(body);
     return message;
 }
 

@@ -7,21 +7,9 @@
 
 #include "smtp/client_session.hpp"
 #include "support/dialog.hpp"
+#include "support/memory_body.hpp"
 
 namespace mailhandler::test {
-
-// A body in memory.
-class TextBody final : public wire::Body {
-  public:
-    explicit TextBody(std::string text) : text_(std::move(text)) {}
-    std::uint64_t size() const override { return text_.size(); }
-    Result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) override {
-        return text_.copy(into, size, offset);
-    }
-
-  private:
-    std::string text_;
-};
 
 class ScriptedClientOwner {
   public:
